@@ -1,0 +1,30 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace ContainerMigrate.Api;
+
+/// <summary>JSON of the local HTTP API: snake_case names, enumerations as text, nothing for null.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    DictionaryKeyPolicy = JsonKnownNamingPolicy.Unspecified,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UseStringEnumConverter = true,
+    RespectRequiredConstructorParameters = true,
+    MaxDepth = 32)]
+[JsonSerializable(typeof(CheckRequest))]
+[JsonSerializable(typeof(CheckReport))]
+[JsonSerializable(typeof(Checks.CheckFinding))]
+[JsonSerializable(typeof(MigrateRequest))]
+[JsonSerializable(typeof(MigrationStatus))]
+[JsonSerializable(typeof(MigrationAccepted))]
+[JsonSerializable(typeof(MigrationList))]
+[JsonSerializable(typeof(ApiError))]
+[JsonSerializable(typeof(HostsReport))]
+[JsonSerializable(typeof(HostStatus))]
+[JsonSerializable(typeof(PairingCode))]
+[JsonSerializable(typeof(PairRequest))]
+[JsonSerializable(typeof(PairReply))]
+[JsonSerializable(typeof(AnnounceRequest))]
+[JsonSerializable(typeof(AnnounceReply))]
+[JsonSerializable(typeof(DoctorReport))]
+public sealed partial class ApiJson : JsonSerializerContext;

@@ -1,0 +1,221 @@
+using ContainerMigrate.Checks;
+using ContainerMigrate.Migration;
+
+namespace ContainerMigrate.Api;
+
+/// <summary><c>POST /v1/check</c></summary>
+public sealed record CheckRequest
+{
+    /// <summary>Name or id, optionally with its runtime: <c>web</c>, <c>docker:web</c>, <c>runc:web</c>.</summary>
+    public required string Container { get; init; }
+
+    /// <summary>Name of a paired host.</summary>
+    public required string Host { get; init; }
+
+    /// <summary>Names of checks whose errors do not count.</summary>
+    public IReadOnlyList<string> Skip { get; init; } = [];
+}
+
+/// <summary>What <c>check</c> found on both hosts.</summary>
+public sealed record CheckReport
+{
+    public required string Container { get; init; }
+
+    public required string Runtime { get; init; }
+
+    public required string Source { get; init; }
+
+    public required string Destination { get; init; }
+
+    public IReadOnlyList<CheckFinding> Findings { get; init; } = [];
+
+    /// <summary>Names of the checks that ran, on either host.</summary>
+    public IReadOnlyList<string> Checked { get; init; } = [];
+
+    /// <summary>Predicted pause in milliseconds; null when it cannot be estimated.</summary>
+    public double? PredictedPauseMs { get; init; }
+
+    /// <summary>The way memory will be moved: <c>stop-and-copy</c>, ...</summary>
+    public string Mode { get; init; } = "stop-and-copy";
+
+    public long MemoryBytes { get; init; }
+
+    public long WritableLayerBytes { get; init; }
+
+    public long ImageBytesToSend { get; init; }
+
+    /// <summary>True when no error is left that was not skipped.</summary>
+    public bool Ok { get; init; }
+}
+
+/// <summary><c>POST /v1/migrations</c></summary>
+public sealed record MigrateRequest
+{
+    public required string Container { get; init; }
+
+    public required string Host { get; init; }
+
+    /// <summary><c>auto</c> or <c>stop-and-copy</c>; the others come with the memory engine.</summary>
+    public string Mode { get; init; } = "auto";
+
+    public bool DryRun { get; init; }
+
+    /// <summary>Leave the frozen-then-stopped source container behind instead of removing it.</summary>
+    public bool KeepSource { get; init; }
+
+    public IReadOnlyList<string> Skip { get; init; } = [];
+
+    /// <summary>Longest time, in seconds, for everything up to GO; null: the daemon's setting.</summary>
+    public double? DeadlineSeconds { get; init; }
+
+    /// <summary>Longest time, in seconds, that the container stays frozen before GO; null: the daemon's setting.</summary>
+    public double? FreezeTimeoutSeconds { get; init; }
+
+    /// <summary>Bits a second that bulk data may take; null: no limit.</summary>
+    public long? BandwidthBitsPerSecond { get; init; }
+
+    /// <summary><c>auto</c>, <c>zstd</c>, <c>lz4</c> or <c>none</c>.</summary>
+    public string Compress { get; init; } = "auto";
+}
+
+/// <summary>How a migration stands, and after its end how it went.</summary>
+public sealed record MigrationStatus
+{
+    public required string Id { get; init; }
+
+    /// <summary><c>source</c> or <c>destination</c>: this host's part in it.</summary>
+    public required string Role { get; init; }
+
+    public required string Container { get; init; }
+
+    public required string Runtime { get; init; }
+
+    public required string Source { get; init; }
+
+    public required string Destination { get; init; }
+
+    public required MigrationPhase Phase { get; init; }
+
+    /// <summary>What is being done right now, in a few words.</summary>
+    public string Activity { get; init; } = "";
+
+    public string Mode { get; init; } = "stop-and-copy";
+
+    public DateTimeOffset StartedAt { get; init; }
+
+    public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>Bytes to send as far as known, and bytes sent, of what is being sent now.</summary>
+    public long TotalBytes { get; init; }
+
+    public long SentBytes { get; init; }
+
+    /// <summary>Bytes per second of the current transfer.</summary>
+    public double BytesPerSecond { get; init; }
+
+    public MigrationFailure? Failure { get; init; }
+
+    public IReadOnlyList<CheckFinding> Findings { get; init; } = [];
+
+    /// <summary>Present once the migration has ended well.</summary>
+    public MigrationResult? Result { get; init; }
+}
+
+/// <summary>Figures of a finished migration. Times are in milliseconds.</summary>
+public sealed record MigrationResult
+{
+    /// <summary>From the freeze on the source to the moment the tasks ran on the destination, as far as the two hosts can tell.</summary>
+    public double PauseMs { get; init; }
+
+    public double? PredictedMs { get; init; }
+
+    /// <summary>The pause in its parts, in order: name to milliseconds.</summary>
+    public IReadOnlyDictionary<string, double> PauseParts { get; init; } = new Dictionary<string, double>();
+
+    public double TotalMs { get; init; }
+
+    public int Rounds { get; init; }
+
+    /// <summary>Bytes before compression, and as they went over the wire.</summary>
+    public long SentBytes { get; init; }
+
+    public long WireBytes { get; init; }
+
+    /// <summary>Time the container was stopped before the switchover.</summary>
+    public double FrozenBeforeSwitchoverMs { get; init; }
+
+    /// <summary>Identifier of the container on the destination.</summary>
+    public string DestinationId { get; init; } = "";
+}
+
+/// <summary><c>202</c> of <c>POST /v1/migrations</c>.</summary>
+public sealed record MigrationAccepted(string Id);
+
+/// <summary>Body of every answer that is not a success.</summary>
+/// <param name="ExitCode">What the command line ends with: see product.md.</param>
+public sealed record ApiError(string Message, int ExitCode, MigrationFailure? Failure = null);
+
+/// <summary>A host that this one is paired with.</summary>
+public sealed record HostStatus
+{
+    public required string Name { get; init; }
+
+    /// <summary><c>host:port</c> or <c>[ipv6]:port</c>.</summary>
+    public required string Address { get; init; }
+
+    /// <summary>SHA-256 of its certificate, hexadecimal with colons.</summary>
+    public required string Fingerprint { get; init; }
+
+    /// <summary>False when it did not answer just now; <see cref="Detail"/> says why.</summary>
+    public bool Reachable { get; init; }
+
+    public string Detail { get; init; } = "";
+
+    public string Version { get; init; } = "";
+
+    public double? RoundTripMs { get; init; }
+
+    /// <summary>Its clock minus ours.</summary>
+    public double? ClockOffsetMs { get; init; }
+}
+
+/// <summary><c>GET /v1/hosts</c></summary>
+public sealed record HostsReport
+{
+    public required string Self { get; init; }
+
+    public required string Fingerprint { get; init; }
+
+    public IReadOnlyList<HostStatus> Hosts { get; init; } = [];
+
+    /// <summary>Set while a pairing code is open, so that the operator of this host can read it out.</summary>
+    public PairingCode? OpenCode { get; init; }
+}
+
+/// <summary>A one-time code that lets one other host pair with this one.</summary>
+/// <param name="RequestedBy">Name of the host that asked, or null when an operator here opened it.</param>
+public sealed record PairingCode(string Code, DateTimeOffset ExpiresAt, string? RequestedBy);
+
+/// <summary><c>POST /v1/hosts/pair</c></summary>
+/// <param name="Host"><c>name</c>, <c>name:port</c>, <c>address</c>.</param>
+/// <param name="Code">The code shown on the other side; null asks it to make and show one.</param>
+public sealed record PairRequest(string Host, string? Code);
+
+/// <summary>Answer to <see cref="PairRequest"/>: either paired, or the code is now shown on the other side.</summary>
+public sealed record PairReply(bool Paired, HostStatus? Host, string Message);
+
+/// <summary><c>POST /v1/announce</c></summary>
+public sealed record AnnounceRequest(string Container);
+
+/// <summary>What was announced: one line an address.</summary>
+public sealed record AnnounceReply(IReadOnlyList<string> Announced);
+
+/// <summary>One thing <c>doctor</c> looked at.</summary>
+/// <param name="Status"><c>ok</c>, <c>warning</c> or <c>error</c>.</param>
+public sealed record DoctorItem(string Name, string Status, string Detail, string? Hint = null);
+
+/// <summary><c>GET /v1/doctor</c></summary>
+public sealed record DoctorReport(string Host, string Version, IReadOnlyList<DoctorItem> Items);
+
+/// <summary><c>GET /v1/migrations</c> and <c>GET /v1/history</c></summary>
+public sealed record MigrationList(IReadOnlyList<MigrationStatus> Migrations);

@@ -1,0 +1,14 @@
+namespace ContainerMigrate.Containers;
+
+/// <summary>Stops all processes of a cgroup (v2 <c>cgroup.freeze</c>); it holds without any process of ours.</summary>
+public interface ICgroupFreezer
+{
+    /// <summary>Freezes and waits until the kernel says <c>frozen 1</c>. Idempotent.</summary>
+    /// <exception cref="Migration.MigrationException">Not frozen within the time.</exception>
+    Task FreezeAsync(string cgroupDirectory, TimeSpan timeout, CancellationToken cancellationToken);
+
+    /// <summary>Lets them run again; success when the cgroup is gone.</summary>
+    Task ThawAsync(string cgroupDirectory, CancellationToken cancellationToken);
+
+    bool IsFrozen(string cgroupDirectory);
+}

@@ -1,0 +1,63 @@
+using System.Text.Json.Nodes;
+using ContainerMigrate.Checks;
+
+namespace ContainerMigrate.Containers;
+
+/// <summary>One container runtime on this host: both what a source and what a destination needs of it.</summary>
+public interface IContainerRuntime
+{
+    /// <summary><c>docker</c> or <c>runc</c>.</summary>
+    string Name { get; }
+
+    /// <summary>Whether the runtime works here, and its version.</summary>
+    Task<RuntimeStatus> GetStatusAsync(CancellationToken cancellationToken);
+
+    /// <summary>Containers known to the runtime that carry this name or id (or an unambiguous id prefix); empty when none.</summary>
+    Task<IReadOnlyList<ContainerReference>> FindAsync(string nameOrId, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Reads everything about a running or paused container.
+    /// </summary>
+    /// <exception cref="Migration.MigrationException">It does not run, or went away.</exception>
+    Task<SourceContainer> InspectAsync(ContainerReference reference, CancellationToken cancellationToken);
+
+    /// <summary>What of this container's settings and state keeps it from moving, as seen on the source. Never throws for a finding.</summary>
+    Task<IReadOnlyList<CheckFinding>> CheckSourceAsync(SourceContainer container, CancellationToken cancellationToken);
+
+    /// <summary>What keeps this manifest from being rebuilt here, as seen on the destination.</summary>
+    Task<IReadOnlyList<CheckFinding>> CheckTargetAsync(ContainerManifest manifest, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Takes away whatever would start the container again once its processes end (Docker's restart policy).
+    /// </summary>
+    /// <returns>What <see cref="ReturnRestartPolicyAsync"/> needs to undo it; goes into the journal before the effect.</returns>
+    Task<JsonObject> ReadRestartPolicyAsync(ContainerReference reference, CancellationToken cancellationToken);
+
+    /// <summary>Sets the policy that never restarts.</summary>
+    Task SuspendRestartPolicyAsync(ContainerReference reference, CancellationToken cancellationToken);
+
+    /// <summary>Gives back a policy read by <see cref="ReadRestartPolicyAsync"/>. Idempotent.</summary>
+    Task ReturnRestartPolicyAsync(ContainerReference reference, JsonObject policy, CancellationToken cancellationToken);
+
+    /// <summary>Kills and removes the frozen source copy; its network namespace stays fenced to the end. Idempotent: a container that is gone is success.</summary>
+    Task DestroyAsync(ContainerReference reference, CancellationToken cancellationToken);
+
+    /// <summary>Bytes of the image that this host lacks, as a list of layer digests to send; empty when it is complete.</summary>
+    Task<IReadOnlyList<string>> FindMissingLayersAsync(ImageIdentity image, CancellationToken cancellationToken);
+
+    /// <summary>Source: writes an archive of the image that holds only <paramref name="layers"/> (all of them where the runtime cannot do less).</summary>
+    Task ExportImageAsync(ImageIdentity image, IReadOnlyList<string> layers, Stream destination, CancellationToken cancellationToken);
+
+    /// <summary>Destination: reads what <see cref="ExportImageAsync"/> wrote and verifies that the image's id is the one promised.</summary>
+    Task ImportImageAsync(ImageIdentity image, Stream source, CancellationToken cancellationToken);
+
+    /// <summary>Destination: makes the container, not started, with no restart policy, and labelled with the migration's id.</summary>
+    Task<ITargetContainer> CreateAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken);
+
+    /// <summary>Destination, after a restart of the daemon: finds what <see cref="CreateAsync"/> made; null when it is gone.</summary>
+    Task<ITargetContainer?> OpenAsync(ContainerManifest manifest, string containerId, CancellationToken cancellationToken);
+}
+
+/// <summary>How a runtime is on this host.</summary>
+/// <param name="Available">False when it is not installed or does not answer; <paramref name="Detail"/> says why.</param>
+public sealed record RuntimeStatus(bool Available, string Version, string StorageDriver, string Detail);

@@ -1,0 +1,56 @@
+using System.Text.Json.Nodes;
+
+namespace ContainerMigrate.Containers;
+
+/// <summary>
+/// The destination's copy on its way from created to running. Calls come in this order:
+/// fill <see cref="WritableLayerDirectory"/>, <see cref="BeginAsync"/>, <see cref="RestoreAsync"/>,
+/// <see cref="ClaimCommitAsync"/>, <see cref="ReleaseAsync"/>, <see cref="FinishAsync"/>; <see cref="RemoveAsync"/> at any
+/// point before the claim.
+/// </summary>
+public interface ITargetContainer
+{
+    string Id { get; }
+
+    /// <summary>Where the writable layer has to be unpacked before <see cref="BeginAsync"/>.</summary>
+    string WritableLayerDirectory { get; }
+
+    /// <summary>
+    /// Starts everything that does not need the images: the runtime's start is issued and waits inside the OCI wrapper.
+    /// Returns when it waits there.
+    /// </summary>
+    Task BeginAsync(CancellationToken cancellationToken);
+
+    /// <summary>Hands over the images; returns when the process tree is rebuilt and held at <c>post-restore</c>, with nothing of it run.</summary>
+    /// <returns>The pid of the restored init in the host's pid namespace.</returns>
+    /// <exception cref="Migration.MigrationException">The restore failed; the cause is the root line of CRIU's log.</exception>
+    Task<int> RestoreAsync(string imagesDirectory, string workDirectory, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The one atomic step that decides who owns the container (see the wrapper contract): durable when it returns true.
+    /// False when the gate has given up before; the tree is then dead or dying.
+    /// </summary>
+    Task<bool> ClaimCommitAsync(CancellationToken cancellationToken);
+
+    /// <summary>Opens the gate after the claim and waits until the runtime says that the container runs.</summary>
+    Task ReleaseAsync(CancellationToken cancellationToken);
+
+    /// <summary>Gives the container the source's restart policy. Idempotent.</summary>
+    Task FinishAsync(JsonObject restartPolicy, CancellationToken cancellationToken);
+
+    /// <summary>Kills a held tree, removes the container and every trace of the attempt. Idempotent.</summary>
+    Task RemoveAsync(CancellationToken cancellationToken);
+
+    /// <summary>What became of the restore, for recovery.</summary>
+    Task<TargetContainerState> GetStateAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>States of the destination's copy that recovery tells apart.</summary>
+public enum TargetContainerState
+{
+    Missing,
+    Created,
+    Held,
+    Running,
+    Stopped,
+}
