@@ -119,6 +119,21 @@ public sealed record MigrationStatus
 
     /// <summary>Present once the migration has ended well.</summary>
     public MigrationResult? Result { get; init; }
+
+    /// <summary>
+    /// What the command line ends with (<see cref="ExitCodes"/>); set once the migration has ended. Only the daemon can tell a
+    /// cancelled migration from a failed one, and a dry run that found nothing (0) from one that did (11).
+    /// </summary>
+    public int? ExitCode { get; init; }
+
+    /// <summary>
+    /// What became of the container on the source: <c>running</c>, <c>paused</c>, <c>frozen</c>, <c>stopped</c>, <c>removed</c> or <c>unknown</c>;
+    /// null while it moves, and where the phase says it all.
+    /// </summary>
+    public string? SourceState { get; init; }
+
+    /// <summary>What the destination holds: <c>absent</c>, <c>held</c>, <c>running</c>, <c>paused</c> or <c>unknown</c>; null like <see cref="SourceState"/>.</summary>
+    public string? DestinationState { get; init; }
 }
 
 /// <summary>Figures of a finished migration. Times are in milliseconds.</summary>
