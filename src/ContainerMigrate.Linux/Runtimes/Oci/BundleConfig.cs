@@ -1,0 +1,93 @@
+using System.Text.Json.Nodes;
+
+namespace ContainerMigrate.Linux.Runtimes.Oci;
+
+/// <summary>Edits an OCI runtime configuration (<c>config.json</c>) for a restore, as JSON, leaving everything else as it was.</summary>
+public static class BundleConfig
+{
+    /// <summary>The annotation by which runc finds the CRIU configuration file of a container.</summary>
+    public const string CriuConfigAnnotation = "org.criu.config";
+
+    /// <summary>
+    /// Adds the annotation, puts the fence in front of all other prestart hooks (Docker up to 27 attaches the network in one), and
+    /// replaces bind sources that are symbolic links by what they point to (CRIU binds the link itself).
+    /// </summary>
+    /// <exception cref="InvalidDataException">The configuration is not an OCI runtime configuration.</exception>
+    public static void PrepareForRestore(JsonObject config, string criuConfigPath, string fenceHookPath, Func<string, string> resolveLink)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(resolveLink);
+        Child(config, "annotations")[CriuConfigAnnotation] = criuConfigPath;
+
+        var hooks = Child(config, "hooks");
+        var prestart = hooks["prestart"] as JsonArray;
+        if (prestart is null)
+        {
+            hooks["prestart"] = prestart = [];
+        }
+
+        prestart.Insert(0, new JsonObject
+        {
+            ["path"] = fenceHookPath,
+            ["args"] = new JsonArray(Path.GetFileName(fenceHookPath)),
+            ["env"] = new JsonArray("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        });
+
+        foreach (var mount in (config["mounts"] as JsonArray ?? []).OfType<JsonObject>())
+        {
+            if (mount["source"]?.GetValue<string>() is ['/', ..] source && resolveLink(source) is var resolved && resolved != source)
+            {
+                mount["source"] = resolved;
+            }
+        }
+    }
+
+    /// <summary>
+    /// The container's cgroup below the cgroup2 root, with a leading slash. runc's systemd form <c>slice:prefix:name</c> becomes
+    /// <c>/slice/prefix-name.scope</c> (opencontainers/runc libcontainer/cgroups/systemd).
+    /// </summary>
+    /// <exception cref="InvalidDataException">There is none, so CRIU could not be told where the tasks belong.</exception>
+    public static string CgroupPath(JsonObject config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        var path = config["linux"]?["cgroupsPath"]?.GetValue<string>();
+        if (string.IsNullOrEmpty(path))
+        {
+            throw new InvalidDataException("config.json has no linux.cgroupsPath");
+        }
+
+        var parts = path.Split(':');
+        if (parts.Length != 3)
+        {
+            return path.StartsWith('/') ? path : "/" + path;
+        }
+
+        var slice = parts[0].Length == 0 ? "system.slice" : parts[0];
+        return $"/{ExpandSlice(slice)}/{parts[1]}-{parts[2]}.scope";
+    }
+
+    // a-b.slice lives in a.slice/a-b.slice (systemd.slice(5)).
+    private static string ExpandSlice(string slice)
+    {
+        const string Suffix = ".slice";
+        if (!slice.EndsWith(Suffix, StringComparison.Ordinal) || slice == "-.slice")
+        {
+            return slice;
+        }
+
+        var names = slice[..^Suffix.Length].Split('-');
+        return string.Join('/', names.Select((_, i) => string.Join('-', names.Take(i + 1)) + Suffix));
+    }
+
+    private static JsonObject Child(JsonObject parent, string name)
+    {
+        if (parent[name] is JsonObject child)
+        {
+            return child;
+        }
+
+        child = [];
+        parent[name] = child;
+        return child;
+    }
+}

@@ -1,0 +1,344 @@
+using System.Collections.Concurrent;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using ContainerMigrate.Linux.Files;
+using ContainerMigrate.Migration;
+using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerMigrate.Linux.Runtimes.Oci;
+
+/// <summary>
+/// The daemon's side of a restore that goes through the OCI runtime wrapper: arms it, hands over the images, and holds the
+/// decision at the gate. The state is in files, so that the wrapper can finish or give up without a living daemon, and a new
+/// daemon can take over. One instance a container; not thread-safe except for <see cref="TryAbort"/>.
+/// </summary>
+public sealed partial class RestoreGate : IAsyncDisposable
+{
+    private const int MaxEventBytes = 512;
+    private const string RestoreLogName = "restore.log";
+    private const string Commit = "commit";
+    private const string Abort = "abort";
+    private static readonly string[] States = ["armed", "active", "done", "dead"];
+
+    private readonly string _directory;
+    private readonly RestoreTimeouts _timeouts;
+    private readonly ILogger _logger;
+    private readonly Channel<RestoreEvent> _events = Channel.CreateUnbounded<RestoreEvent>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly ConcurrentDictionary<string, SafeFileHandle> _commandPipes = new();
+    private SafeFileHandle? _eventPipe;
+    private Thread? _reader;
+    private string? _bundle;
+    private string? _cgroupPath;
+    private volatile bool _disposed;
+
+    /// <param name="directory"><see cref="RestoreLayout.RestoreDirectory"/> of the container.</param>
+    public RestoreGate(string directory, RestoreTimeouts timeouts, ILogger logger)
+    {
+        _directory = directory;
+        _timeouts = timeouts;
+        _logger = logger;
+    }
+
+    /// <summary>Path of the CRIU configuration that is named in the container's annotations for as long as it lives.</summary>
+    public string CriuConfigPath => Path.Combine(_directory, "criu.conf");
+
+    /// <summary>Pid of the restored init, once <see cref="RestoreAsync"/> has returned.</summary>
+    public int InitPid { get; private set; }
+
+    /// <summary><c>armed</c>, <c>active</c>, <c>done</c>, <c>dead</c>, or null when nothing was prepared.</summary>
+    public string? State => States.FirstOrDefault(s => File.Exists(Path.Combine(_directory, s)));
+
+    /// <summary>What was decided: <c>commit</c>, <c>abort</c> or null.</summary>
+    public string? Decision => new FileInfo(DecisionPath).LinkTarget;
+
+    private string DecisionPath => Path.Combine(_directory, "decision");
+
+    /// <summary>Makes the directory and its pipes and arms the wrapper; durable when it returns.</summary>
+    public void Prepare()
+    {
+        if (Directory.Exists(_directory))
+        {
+            Directory.Delete(_directory, recursive: true);
+        }
+
+        Directory.CreateDirectory(_directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        foreach (var pipe in (ReadOnlySpan<string>)["events", "create", "gate"])
+        {
+            DurableFile.CreateFifo(Path.Combine(_directory, pipe));
+        }
+
+        File.WriteAllText(
+            Path.Combine(_directory, "timeouts"),
+            $"create={Seconds(_timeouts.Create)}\nstart={Seconds(_timeouts.Start)}\ngate={Seconds(_timeouts.Gate)}\n");
+        Listen();
+        DurableFile.Replace(Path.Combine(_directory, "armed"), []);
+        DurableFile.SyncDirectory(Path.GetDirectoryName(_directory)!);
+    }
+
+    /// <summary>Opens an existing restore after a restart of the daemon.</summary>
+    public void Attach() => Listen();
+
+    /// <summary>Returns once the runtime has called <c>create</c>, and edits the bundle's configuration for the restore.</summary>
+    /// <param name="startFailed">Completes with a reason when the runtime's start has failed before that.</param>
+    /// <exception cref="MigrationException">The wrapper refused or the runtime never called it.</exception>
+    public async Task WaitForCreateAsync(Task<string?> startFailed, CancellationToken cancellationToken)
+    {
+        var created = await NextAsync("create", startFailed, cancellationToken);
+        // "<wrapper-pid> <has-console> <bundle>"
+        var parts = created.Arguments.Split(' ', 3);
+        if (parts.Length != 3 || !Path.IsPathRooted(parts[2]))
+        {
+            throw new MigrationException("restore", $"the runtime wrapper sent '{created.Arguments}' instead of a bundle");
+        }
+
+        _bundle = parts[2];
+        var path = Path.Combine(_bundle, "config.json");
+        try
+        {
+            var config = JsonNode.Parse(await File.ReadAllBytesAsync(path, cancellationToken)) as JsonObject
+                         ?? throw new InvalidDataException("not a JSON object");
+            await File.WriteAllBytesAsync(Path.Combine(_directory, "config.orig.json"), Encoding.UTF8.GetBytes(config.ToJsonString()), cancellationToken);
+            BundleConfig.PrepareForRestore(config, CriuConfigPath, RestoreLayout.FenceHookPath, ResolveLink);
+            _cgroupPath = BundleConfig.CgroupPath(config);
+            DurableFile.Replace(path, Encoding.UTF8.GetBytes(config.ToJsonString()));
+        }
+        catch (Exception e) when (e is IOException or JsonException or InvalidDataException or InvalidOperationException)
+        {
+            throw new MigrationException("restore", $"{path}: {e.Message}", innerException: e);
+        }
+    }
+
+    /// <summary>Hands over the images and returns when the tree is rebuilt and held at the gate.</summary>
+    /// <exception cref="MigrationException">The restore failed; the cause is the root line of CRIU's log.</exception>
+    public async Task RestoreAsync(string imagesDirectory, string workDirectory, Task<string?> startFailed, CancellationToken cancellationToken)
+    {
+        WriteCriuConfig(workDirectory);
+        Send("create", $"restore {imagesDirectory} {workDirectory}");
+        RestoreEvent restored;
+        try
+        {
+            restored = await NextAsync("restored", startFailed, cancellationToken);
+        }
+        catch (MigrationException e)
+        {
+            var root = Criu.CriuLog.RootCause(Path.Combine(workDirectory, RestoreLogName));
+            throw root is null ? e : new MigrationException("restore", "CRIU: " + root, $"the whole log is {Path.Combine(workDirectory, RestoreLogName)}", e);
+        }
+
+        InitPid = int.TryParse(restored.Arguments, out var pid) ? pid : 0;
+    }
+
+    /// <summary>Decides for commit if nothing has been decided; durable when it returns.</summary>
+    /// <returns>False when the gate gave up first, or the held init is dead.</returns>
+    public bool ClaimCommit()
+    {
+        if (InitPid > 0 && !Directory.Exists($"/proc/{InitPid}"))
+        {
+            DurableFile.TryCreateLink(Abort, DecisionPath);
+        }
+        else
+        {
+            DurableFile.TryCreateLink(Commit, DecisionPath);
+        }
+
+        DurableFile.SyncDirectory(_directory);
+        return Decision == Commit;
+    }
+
+    /// <summary>Opens the gate after a successful claim. The hook re-reads the claim, so that repeating this is harmless.</summary>
+    public void Release() => Send("gate", Commit);
+
+    /// <summary>Returns the end of the restore: null for success, else the reason.</summary>
+    public async Task<string?> WaitForResultAsync(CancellationToken cancellationToken)
+    {
+        await foreach (var restoreEvent in _events.Reader.ReadAllAsync(cancellationToken))
+        {
+            if (restoreEvent.Kind is "result" or "refused" or "aborted")
+            {
+                return restoreEvent.IsFailure ? restoreEvent.Reason : null;
+            }
+        }
+
+        return "the event pipe was closed";
+    }
+
+    /// <summary>
+    /// Decides for abort if nothing has been decided, and unblocks everything that waits.
+    /// </summary>
+    /// <returns>False when the decision was commit: it is too late.</returns>
+    public bool TryAbort(string reason)
+    {
+        if (!Directory.Exists(_directory))
+        {
+            return true;
+        }
+
+        DurableFile.TryCreateLink(Abort, DecisionPath);
+        DurableFile.SyncDirectory(_directory);
+        if (Decision != Abort)
+        {
+            return false;
+        }
+
+        if (State == "armed")
+        {
+            File.Move(Path.Combine(_directory, "armed"), Path.Combine(_directory, "dead"));
+        }
+
+        Send("create", $"{Abort} {reason.ReplaceLineEndings(" ")}");
+        Send("gate", Abort);
+        LogAborted(reason);
+        return true;
+    }
+
+    /// <summary>Removes every trace; only when the container is gone.</summary>
+    public void Delete()
+    {
+        if (Directory.Exists(_directory))
+        {
+            Directory.Delete(_directory, recursive: true);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return ValueTask.CompletedTask;
+        }
+
+        _disposed = true;
+        if (_eventPipe is not null)
+        {
+            // The reader blocks in read(2); a line of our own wakes it.
+            RandomAccess.Write(_eventPipe, "\n"u8, 0);
+            _reader?.Join(TimeSpan.FromSeconds(1));
+            _eventPipe.Dispose();
+        }
+
+        foreach (var pipe in _commandPipes.Values)
+        {
+            pipe.Dispose();
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    private void WriteCriuConfig(string workDirectory) =>
+        DurableFile.Replace(CriuConfigPath, Encoding.UTF8.GetBytes(string.Join('\n',
+            "tcp-established",
+            // The leading colon is cgroup v2; runc before 1.3 does not tell CRIU where the tasks belong.
+            $"cgroup-root :{_cgroupPath}",
+            $"log-file {Path.Combine(workDirectory, RestoreLogName)}",
+            $"action-script {RestoreLayout.CriuHookPath}",
+            "")));
+
+    private static string ResolveLink(string path) =>
+        new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+
+    private static int Seconds(TimeSpan time) => (int)Math.Ceiling(time.TotalSeconds);
+
+    private void Send(string pipe, string line)
+    {
+        var path = Path.Combine(_directory, pipe);
+        if (!File.Exists(path))
+        {
+            return;
+        }
+
+        // Read and write: a pipe opened so never blocks, and stays open here so that the line waits for its reader.
+        var handle = _commandPipes.GetOrAdd(pipe, _ => File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite));
+        RandomAccess.Write(handle, Encoding.UTF8.GetBytes(line + "\n"), 0);
+    }
+
+    private void Listen()
+    {
+        _eventPipe = File.OpenHandle(Path.Combine(_directory, "events"), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        _reader = new Thread(ReadEvents) { IsBackground = true, Name = "restore events" };
+        _reader.Start();
+    }
+
+    private void ReadEvents()
+    {
+        var buffer = new byte[MaxEventBytes * 8];
+        var filled = 0;
+        while (!_disposed)
+        {
+            int read;
+            try
+            {
+                read = RandomAccess.Read(_eventPipe!, buffer.AsSpan(filled), 0);
+            }
+            catch (Exception e) when (e is IOException or ObjectDisposedException)
+            {
+                break;
+            }
+
+            if (read <= 0)
+            {
+                break;
+            }
+
+            filled += read;
+            int newline;
+            while ((newline = buffer.AsSpan(0, filled).IndexOf((byte)'\n')) >= 0)
+            {
+                var line = Encoding.UTF8.GetString(buffer, 0, newline);
+                buffer.AsSpan(newline + 1, filled - newline - 1).CopyTo(buffer);
+                filled -= newline + 1;
+                if (line.Length > 0)
+                {
+                    LogEvent(line);
+                    _events.Writer.TryWrite(RestoreEvent.Parse(line));
+                }
+            }
+
+            if (filled == buffer.Length)
+            {
+                filled = 0; // no event is that long: whoever wrote it does not keep the contract
+            }
+        }
+
+        _events.Writer.TryComplete();
+    }
+
+    private async Task<RestoreEvent> NextAsync(string wanted, Task<string?> startFailed, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var readable = _events.Reader.WaitToReadAsync(cancellationToken).AsTask();
+            if (await Task.WhenAny(readable, startFailed) == startFailed && !readable.IsCompleted)
+            {
+                throw new MigrationException("restore", await startFailed ?? "the runtime's start returned before the container was restored");
+            }
+
+            if (!await readable)
+            {
+                throw new MigrationException("restore", "the event pipe was closed");
+            }
+
+            while (_events.Reader.TryRead(out var restoreEvent))
+            {
+                if (restoreEvent.Kind == wanted)
+                {
+                    return restoreEvent;
+                }
+
+                if (restoreEvent.IsFailure)
+                {
+                    throw new MigrationException("restore", restoreEvent.Reason);
+                }
+            }
+        }
+    }
+
+    [LoggerMessage(LogLevel.Debug, "restore event: {Line}")]
+    private partial void LogEvent(string line);
+
+    [LoggerMessage(LogLevel.Information, "restore aborted: {Reason}")]
+    private partial void LogAborted(string reason);
+}
