@@ -1,0 +1,68 @@
+# Shared by the lab's programs: names, places, messages, cgroups. Sourced, never run.
+
+# A lab is a prefix. Everything it makes (network namespaces, cgroup, folder) carries it.
+CTM_LAB=${CTM_LAB:-ctm}
+CTM_LAB_CACHE=${CTM_LAB_CACHE:-/var/cache/ctmigrate-lab}
+
+LAB_BIN=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+LAB_STATES=/var/tmp/ctmigrate-lab
+LAB_STATE=$LAB_STATES/$CTM_LAB
+LAB_LOCK=/run/lock/ctmigrate-lab-$CTM_LAB   # stays, empty: removing a lock file is a race
+# A cgroup2 mount of the lab's own, since a machine may have it anywhere, or only as a part of v1's tree.
+LAB_CGROUPS=$LAB_STATE/cgroup2
+LAB_CGROUP=$LAB_CGROUPS/ctmigrate-lab-$CTM_LAB
+
+LAB_HOSTS=(h1 h2)
+LAB_MEMBERS=(h1 h2 client)
+LAB_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+say() { printf 'lab %s: %s\n' "$CTM_LAB" "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+check_settings() {
+  [[ $CTM_LAB =~ ^[a-z][a-z0-9-]{0,30}$ ]] || die "CTM_LAB is '$CTM_LAB': lower-case letters, digits and '-', at most 31"
+  [[ $CTM_LAB_CACHE == /* ]] || die "CTM_LAB_CACHE is '$CTM_LAB_CACHE': an absolute path is needed"
+  [[ $EUID == 0 ]] || die "the lab makes namespaces and mounts: run it as root"
+}
+
+is_host() { [[ $1 == h1 || $1 == h2 ]]; }
+is_member() { is_host "$1" || [[ $1 == client ]]; }
+
+# A member's init sits alone in its cgroup `holder`, which therefore tells its pid, and never a stale one.
+member_pid() {
+  local pid=
+  [[ -r $LAB_CGROUP/$1/holder/cgroup.procs ]] && read -r pid <"$LAB_CGROUP/$1/holder/cgroup.procs"
+  [[ -n $pid ]] && printf '%s\n' "$pid"
+}
+
+member_root() {
+  local pid
+  pid=$(member_pid "$1") || die "$1 does not stand: 'tests/lab/lab up' first"
+  printf '/proc/%s/root\n' "$pid"
+}
+
+# exec CMD... on a member: in its cgroup and namespaces, with the environment of a root login.
+enter() {
+  local member=$1 pid; shift
+  pid=$(member_pid "$member") || die "$member does not stand: 'tests/lab/lab up' first"
+  echo "$BASHPID" >"$LAB_CGROUP/$member/init/cgroup.procs"
+  exec nsenter -t "$pid" -m -u -n -C -- \
+    env -i PATH="$LAB_PATH" HOME=/root USER=root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" "$@"
+}
+
+on() { ( enter "$@" ); }
+
+# apt-get install of what is missing on this machine; arguments are program:package.
+need() {
+  local pair missing=()
+  for pair in "$@"; do
+    command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+  done
+  [[ ${#missing[@]} == 0 ]] && return
+  say "installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  local quiet=(-qq -o Dpkg::Use-Pty=0)
+  apt-get "${quiet[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 ||
+    { apt-get "${quiet[@]}" update && apt-get "${quiet[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null; } ||
+    die "apt-get could not install ${missing[*]}"
+}

@@ -1,0 +1,69 @@
+# A member of the lab: a host or the client. A root of its own (an overlay whose changes are on the
+# real disk), mount, network, UTS and cgroup namespaces. All its mounts live in its mount namespace
+# and vanish with its last process.
+
+# Runs inside the new namespaces as the member's first process; ends as `sleep`, which holds them.
+member_init() {  # MEMBER LOWERDIR
+  local member=$1 lower=$2 dir=$LAB_STATE/$1 root=$LAB_STATE/$1/root node
+  set -e
+  mount -t overlay overlay -o "lowerdir=$lower,upperdir=$dir/upper,workdir=$dir/work" "$root"
+  cd "$root"
+  mkdir -p .machine var/lib/docker var/lib/containerd
+  mount -t proc proc proc
+  mount -t sysfs sysfs sys
+  mount -t cgroup2 cgroup2 sys/fs/cgroup
+  mount -t tmpfs -o mode=755 tmpfs run
+  mount -t tmpfs -o mode=1777 tmpfs tmp
+  mount -t tmpfs -o mode=755 tmpfs dev
+  mkdir dev/{pts,shm,mqueue,net} run/lock
+  for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0 fuse:10:229 net/tun:10:200; do
+    IFS=: read -r name major minor <<<"$node"
+    mknod -m 666 "dev/$name" c "$major" "$minor"
+  done
+  mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts dev/pts
+  ln -s pts/ptmx dev/ptmx
+  ln -s /proc/self/fd dev/fd
+  for node in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${node%:*}" "dev/${node#*:}"; done
+  mount -t tmpfs -o mode=1777 tmpfs dev/shm
+  mount -t mqueue mqueue dev/mqueue
+  mount --bind "$dir/docker" var/lib/docker      # overlay2 does not work on an overlay
+  mount --bind "$dir/containerd" var/lib/containerd
+
+  echo "$member" >etc/hostname
+  hostname "$member"
+  tr -d - <proc/sys/kernel/random/uuid >etc/machine-id
+  : >etc/resolv.conf
+  { echo '127.0.0.1 localhost'; echo '::1 localhost'; lan_addresses; } >etc/hosts
+
+  # Controllers reach the member's children only from a cgroup without processes: its own stay in `holder` and `init`.
+  mkdir sys/fs/cgroup/{holder,init}
+  echo "$BASHPID" >sys/fs/cgroup/holder/cgroup.procs
+  for node in $(<sys/fs/cgroup/cgroup.controllers); do echo "+$node" >sys/fs/cgroup/cgroup.subtree_control || true; done
+
+  pivot_root . .machine
+  umount -l /.machine
+  rmdir /.machine
+  ip link set lo up
+  touch /run/lab-member-ready
+  exec sleep infinity
+}
+
+start_member() {  # MEMBER LOWERDIR
+  local member=$1 dir=$LAB_STATE/$1
+  mkdir -p "$dir"/{upper,work,root,docker,containerd} "$LAB_CGROUP/$member"
+  (
+    echo "$BASHPID" >"$LAB_CGROUP/$member/cgroup.procs"
+    exec setsid nsenter --net="/run/netns/$CTM_LAB-$member" \
+      unshare --cgroup --mount --uts --propagation private "$LAB_BIN/lab" member-init "$member" "$2"
+  ) 9>&- </dev/null >"$dir/init.log" 2>&1 &
+}
+
+wait_member() {
+  local i root
+  for i in {1..200}; do
+    root=$(member_pid "$1") && [[ -e /proc/$root/root/run/lab-member-ready ]] && return
+    sleep 0.05
+  done
+  cat "$LAB_STATE/$1/init.log" >&2
+  die "$1 did not come up"
+}

@@ -1,0 +1,33 @@
+# The lab's one LAN: a bridge in a network namespace of its own, which is also everybody's gateway.
+
+LAN4=10.77.0 LAN6=fd77:
+declare -A LAN_NUMBER=([h1]=11 [h2]=12 [client]=100)
+
+lan_addresses() {
+  local member
+  for member in "${LAB_MEMBERS[@]}"; do
+    echo "$LAN4.${LAN_NUMBER[$member]} $member"
+    echo "$LAN6:${LAN_NUMBER[$member]} $member"
+  done
+}
+
+make_lan() {
+  local member lan=$CTM_LAB-lan
+  ip netns add "$lan"
+  # Forwarding from the first moment and no snooping: a switch that learns, and drops no neighbour advertisement.
+  ip -n "$lan" link add br0 type bridge forward_delay 0 mcast_snooping 0
+  ip -n "$lan" addr add "$LAN4.1/24" dev br0
+  ip -n "$lan" addr add "$LAN6:1/64" dev br0 nodad
+  ip -n "$lan" link set lo up
+  ip -n "$lan" link set br0 up
+  for member in "${LAB_MEMBERS[@]}"; do
+    ip netns add "$CTM_LAB-$member"
+    ip -n "$lan" link add "$member" type veth peer name eth0 netns "$CTM_LAB-$member"
+    ip -n "$lan" link set "$member" master br0 up
+    ip -n "$CTM_LAB-$member" addr add "$LAN4.${LAN_NUMBER[$member]}/24" dev eth0
+    ip -n "$CTM_LAB-$member" addr add "$LAN6:${LAN_NUMBER[$member]}/64" dev eth0 nodad
+    ip -n "$CTM_LAB-$member" link set eth0 up
+    ip -n "$CTM_LAB-$member" route add default via "$LAN4.1"
+    ip -n "$CTM_LAB-$member" route add default via "$LAN6:1" dev eth0
+  done
+}
