@@ -2,13 +2,18 @@ using System.Text.Json.Serialization;
 
 namespace ContainerMigrate.Api;
 
-/// <summary>JSON of the local HTTP API: snake_case names, enumerations as text, nothing for null.</summary>
+/// <summary>
+/// JSON of the local HTTP API: snake_case names, enumerations as text, nothing for null.
+/// Generated deserializers set every <c>init</c> property, to null where the JSON leaves it out; property initializers are
+/// lost. The types therefore put their defaults into the accessor: <c>init => field = value ?? ...</c>.
+/// </summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DictionaryKeyPolicy = JsonKnownNamingPolicy.Unspecified,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UseStringEnumConverter = true,
     RespectRequiredConstructorParameters = true,
+    RespectNullableAnnotations = true,
     MaxDepth = 32)]
 [JsonSerializable(typeof(CheckRequest))]
 [JsonSerializable(typeof(CheckReport))]

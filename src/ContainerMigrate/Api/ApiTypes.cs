@@ -13,7 +13,7 @@ public sealed record CheckRequest
     public required string Host { get; init; }
 
     /// <summary>Names of checks whose errors do not count.</summary>
-    public IReadOnlyList<string> Skip { get; init; } = [];
+    public IReadOnlyList<string> Skip { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>What <c>check</c> found on both hosts.</summary>
@@ -27,16 +27,16 @@ public sealed record CheckReport
 
     public required string Destination { get; init; }
 
-    public IReadOnlyList<CheckFinding> Findings { get; init; } = [];
+    public IReadOnlyList<CheckFinding> Findings { get; init => field = value ?? []; } = [];
 
     /// <summary>Names of the checks that ran, on either host.</summary>
-    public IReadOnlyList<string> Checked { get; init; } = [];
+    public IReadOnlyList<string> Checked { get; init => field = value ?? []; } = [];
 
     /// <summary>Predicted pause in milliseconds; null when it cannot be estimated.</summary>
     public double? PredictedPauseMs { get; init; }
 
     /// <summary>The way memory will be moved: <c>stop-and-copy</c>, ...</summary>
-    public string Mode { get; init; } = "stop-and-copy";
+    public string Mode { get; init => field = value ?? "stop-and-copy"; } = "stop-and-copy";
 
     public long MemoryBytes { get; init; }
 
@@ -56,14 +56,14 @@ public sealed record MigrateRequest
     public required string Host { get; init; }
 
     /// <summary><c>auto</c> or <c>stop-and-copy</c>; the others come with the memory engine.</summary>
-    public string Mode { get; init; } = "auto";
+    public string Mode { get; init => field = value ?? "auto"; } = "auto";
 
     public bool DryRun { get; init; }
 
     /// <summary>Leave the frozen-then-stopped source container behind instead of removing it.</summary>
     public bool KeepSource { get; init; }
 
-    public IReadOnlyList<string> Skip { get; init; } = [];
+    public IReadOnlyList<string> Skip { get; init => field = value ?? []; } = [];
 
     /// <summary>Longest time, in seconds, for everything up to GO; null: the daemon's setting.</summary>
     public double? DeadlineSeconds { get; init; }
@@ -75,7 +75,7 @@ public sealed record MigrateRequest
     public long? BandwidthBitsPerSecond { get; init; }
 
     /// <summary><c>auto</c>, <c>zstd</c>, <c>lz4</c> or <c>none</c>.</summary>
-    public string Compress { get; init; } = "auto";
+    public string Compress { get; init => field = value ?? "auto"; } = "auto";
 }
 
 /// <summary>How a migration stands, and after its end how it went.</summary>
@@ -97,9 +97,9 @@ public sealed record MigrationStatus
     public required MigrationPhase Phase { get; init; }
 
     /// <summary>What is being done right now, in a few words.</summary>
-    public string Activity { get; init; } = "";
+    public string Activity { get; init => field = value ?? ""; } = "";
 
-    public string Mode { get; init; } = "stop-and-copy";
+    public string Mode { get; init => field = value ?? "stop-and-copy"; } = "stop-and-copy";
 
     public DateTimeOffset StartedAt { get; init; }
 
@@ -115,7 +115,7 @@ public sealed record MigrationStatus
 
     public MigrationFailure? Failure { get; init; }
 
-    public IReadOnlyList<CheckFinding> Findings { get; init; } = [];
+    public IReadOnlyList<CheckFinding> Findings { get; init => field = value ?? []; } = [];
 
     /// <summary>Present once the migration has ended well.</summary>
     public MigrationResult? Result { get; init; }
@@ -145,7 +145,7 @@ public sealed record MigrationResult
     public double? PredictedMs { get; init; }
 
     /// <summary>The pause in its parts, in order: name to milliseconds.</summary>
-    public IReadOnlyDictionary<string, double> PauseParts { get; init; } = new Dictionary<string, double>();
+    public IReadOnlyDictionary<string, double> PauseParts { get; init => field = value ?? new Dictionary<string, double>(); } = new Dictionary<string, double>();
 
     public double TotalMs { get; init; }
 
@@ -160,7 +160,7 @@ public sealed record MigrationResult
     public double FrozenBeforeSwitchoverMs { get; init; }
 
     /// <summary>Identifier of the container on the destination.</summary>
-    public string DestinationId { get; init; } = "";
+    public string DestinationId { get; init => field = value ?? ""; } = "";
 }
 
 /// <summary><c>202</c> of <c>POST /v1/migrations</c>.</summary>
@@ -184,9 +184,9 @@ public sealed record HostStatus
     /// <summary>False when it did not answer just now; <see cref="Detail"/> says why.</summary>
     public bool Reachable { get; init; }
 
-    public string Detail { get; init; } = "";
+    public string Detail { get; init => field = value ?? ""; } = "";
 
-    public string Version { get; init; } = "";
+    public string Version { get; init => field = value ?? ""; } = "";
 
     public double? RoundTripMs { get; init; }
 
@@ -201,7 +201,7 @@ public sealed record HostsReport
 
     public required string Fingerprint { get; init; }
 
-    public IReadOnlyList<HostStatus> Hosts { get; init; } = [];
+    public IReadOnlyList<HostStatus> Hosts { get; init => field = value ?? []; } = [];
 
     /// <summary>Set while a pairing code is open, so that the operator of this host can read it out.</summary>
     public PairingCode? OpenCode { get; init; }

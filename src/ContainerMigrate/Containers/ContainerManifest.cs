@@ -25,9 +25,9 @@ public sealed record ContainerManifest
     public ImageIdentity? Image { get; init; }
 
     /// <summary>Links of the container's network namespace, loopback left out.</summary>
-    public IReadOnlyList<NetworkLink> Links { get; init; } = [];
+    public IReadOnlyList<NetworkLink> Links { get; init => field = value ?? []; } = [];
 
-    public IReadOnlyList<MountDescription> Mounts { get; init; } = [];
+    public IReadOnlyList<MountDescription> Mounts { get; init => field = value ?? []; } = [];
 
     /// <summary>The runtime's own settings: the adapter that wrote them reads them on the other side.</summary>
     public required JsonObject Settings { get; init; }
@@ -68,9 +68,9 @@ public sealed record NetworkLink
     public string? Mode { get; init; }
 
     /// <summary>Addresses with prefix length, <c>10.77.0.50/24</c>; link-local IPv6 included.</summary>
-    public IReadOnlyList<string> Addresses { get; init; } = [];
+    public IReadOnlyList<string> Addresses { get; init => field = value ?? []; } = [];
 
-    public IReadOnlyList<NetworkRoute> Routes { get; init; } = [];
+    public IReadOnlyList<NetworkRoute> Routes { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>A route of the container's main table that leaves through a link.</summary>

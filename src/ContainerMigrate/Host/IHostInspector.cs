@@ -19,13 +19,13 @@ public sealed record HostFacts
     public required string Architecture { get; init; }
 
     /// <summary>CRIU's version, <c>4.2.1</c>; empty when there is none.</summary>
-    public string CriuVersion { get; init; } = "";
+    public string CriuVersion { get; init => field = value ?? ""; } = "";
 
     /// <summary>Why CRIU does not work here; empty when it does.</summary>
-    public string CriuProblem { get; init; } = "";
+    public string CriuProblem { get; init => field = value ?? ""; } = "";
 
     /// <summary>Flags of <c>/proc/cpuinfo</c>, sorted.</summary>
-    public IReadOnlyList<string> CpuFlags { get; init; } = [];
+    public IReadOnlyList<string> CpuFlags { get; init => field = value ?? []; } = [];
 
     /// <summary>XSAVE area size in bytes as CPUID tells (leaf 0xD); 0 when unknown.</summary>
     public int XsaveBytes { get; init; }
@@ -41,7 +41,7 @@ public sealed record HostFacts
     public bool TimeNamespaces { get; init; }
 
     /// <summary>LSM that confines containers: <c>apparmor</c>, <c>selinux</c> or empty.</summary>
-    public string SecurityModule { get; init; } = "";
+    public string SecurityModule { get; init => field = value ?? ""; } = "";
 }
 
 /// <summary>Looks at this host.</summary>
