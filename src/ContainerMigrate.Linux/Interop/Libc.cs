@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerMigrate.Linux.Interop;
+
+/// <summary>Calls into the C library that .NET has no equivalent for. All of them set errno, read with <see cref="Errno.Last"/>.</summary>
+internal static partial class Libc
+{
+    internal const int CloneNewNet = 0x40000000; // linux/sched.h CLONE_NEWNET
+    internal const int OpenCloseOnExec = 0x80000; // O_CLOEXEC, the same on x86-64 and arm64
+    internal const int DuplicateCloseOnExec = 1030; // fcntl F_DUPFD_CLOEXEC
+    internal const int PollPriority = 0x2; // POLLPRI
+    internal const int PollError = 0x8; // POLLERR
+
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct PollDescriptor
+    {
+        internal int Descriptor;
+        internal short Events;
+        internal short Returned;
+    }
+
+    [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
+    internal static partial int SetNamespace(SafeFileHandle descriptor, int type);
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    internal static partial int Poll(ref PollDescriptor descriptors, nuint count, int timeoutMilliseconds);
+
+    [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
+    internal static unsafe partial int Pipe(int* ends, int flags);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    internal static partial int Close(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    internal static partial int Fcntl(int descriptor, int command, nint argument);
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    internal static partial int Kill(int pid, int signal);
+}
