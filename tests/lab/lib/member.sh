@@ -36,7 +36,7 @@ member_init() {  # MEMBER LOWERDIR
   { echo '127.0.0.1 localhost'; echo '::1 localhost'; lan_addresses; } >etc/hosts
 
   # Controllers reach the member's children only from a cgroup without processes: its own stay in `holder` and `init`.
-  mkdir sys/fs/cgroup/{holder,init}
+  mkdir sys/fs/cgroup/{holder,init,docker}
   echo "$BASHPID" >sys/fs/cgroup/holder/cgroup.procs
   for node in $(<sys/fs/cgroup/cgroup.controllers); do echo "+$node" >sys/fs/cgroup/cgroup.subtree_control || true; done
 

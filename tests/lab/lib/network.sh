@@ -31,3 +31,8 @@ make_lan() {
     ip -n "$CTM_LAB-$member" route add default via "$LAN6:1" dev eth0
   done
 }
+
+lab_link() {
+  [[ $# == 2 ]] && is_member "$1" && [[ $2 == up || $2 == down ]] || { usage >&2; exit 2; }
+  ip -n "$CTM_LAB-lan" link set "$1" "$2"
+}
