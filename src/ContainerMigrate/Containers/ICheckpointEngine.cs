@@ -7,9 +7,13 @@ public interface ICheckpointEngine
     /// Dumps a frozen container and leaves it frozen and whole.
     /// </summary>
     /// <param name="container">The frozen container.</param>
-    /// <param name="imagesDirectory">Existing, empty directory that receives the image files.</param>
-    /// <param name="workDirectory">Existing directory for logs.</param>
+    /// <param name="directory">The migration's own directory; images and logs get directories beneath it.</param>
     /// <param name="cancellationToken">Stops CRIU; the container stays frozen and whole.</param>
     /// <exception cref="Migration.MigrationException">CRIU refused; the cause is the root line of its log.</exception>
-    Task DumpAsync(SourceContainer container, string imagesDirectory, string workDirectory, CancellationToken cancellationToken);
+    Task<CheckpointImages> DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken);
 }
+
+/// <summary>A finished dump.</summary>
+/// <param name="Directory">Holds CRIU's image files and nothing else.</param>
+/// <param name="Bytes">Their size together.</param>
+public sealed record CheckpointImages(string Directory, long Bytes);

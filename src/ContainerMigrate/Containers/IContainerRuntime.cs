@@ -42,6 +42,12 @@ public interface IContainerRuntime
     /// <summary>Kills and removes the frozen source copy; its network namespace stays fenced to the end. Idempotent: a container that is gone is success.</summary>
     Task DestroyAsync(ContainerReference reference, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Destination: for each of the manifest's links the host's own link behind which the address will live here (macvlan's parent, or the
+    /// bridge), so that it can be probed. Links that cannot be told are left out.
+    /// </summary>
+    Task<IReadOnlyDictionary<string, string>> FindHostLinksAsync(ContainerManifest manifest, CancellationToken cancellationToken);
+
     /// <summary>Bytes of the image that this host lacks, as a list of layer digests to send; empty when it is complete.</summary>
     Task<IReadOnlyList<string>> FindMissingLayersAsync(ImageIdentity image, CancellationToken cancellationToken);
 
@@ -53,6 +59,12 @@ public interface IContainerRuntime
 
     /// <summary>Destination: makes the container, not started, with no restart policy, and labelled with the migration's id.</summary>
     Task<ITargetContainer> CreateAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Destination, after an abort: removes a container that <see cref="CreateAsync"/> made for this migration and that is not known by its id,
+    /// and an image that came only for it. Idempotent.
+    /// </summary>
+    Task RemoveTracesAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken);
 
     /// <summary>Destination, after a restart of the daemon: finds what <see cref="CreateAsync"/> made; null when it is gone.</summary>
     Task<ITargetContainer?> OpenAsync(ContainerManifest manifest, string containerId, CancellationToken cancellationToken);

@@ -35,6 +35,13 @@ public interface ITargetContainer
     /// <summary>Opens the gate after the claim and waits until the runtime says that the container runs.</summary>
     Task ReleaseAsync(CancellationToken cancellationToken);
 
+    /// <summary>Network namespace of the restored tree; null before <see cref="RestoreAsync"/> and after the container's end.</summary>
+    string? NetworkNamespacePath { get; }
+
+    /// <summary>Decides for abort if nothing has been decided, and unblocks everything that waits.</summary>
+    /// <returns>False when the decision was commit: the container runs or is about to.</returns>
+    Task<bool> TryAbortAsync(string reason);
+
     /// <summary>Gives the container the source's restart policy. Idempotent.</summary>
     Task FinishAsync(JsonObject restartPolicy, CancellationToken cancellationToken);
 

@@ -21,7 +21,7 @@ public static class MigrationTransitions
     private static readonly Dictionary<MigrationPhase, MigrationPhase[]> Destination = new()
     {
         [MigrationPhase.New] = [MigrationPhase.Reserved, MigrationPhase.Aborted],
-        [MigrationPhase.Reserved] = [MigrationPhase.Receiving, MigrationPhase.Aborted],
+        [MigrationPhase.Reserved] = [MigrationPhase.Reserved, MigrationPhase.Receiving, MigrationPhase.Aborted],
         [MigrationPhase.Receiving] = [MigrationPhase.Prepared, MigrationPhase.Aborted],
         [MigrationPhase.Prepared] = [MigrationPhase.Committed, MigrationPhase.Aborted],
         [MigrationPhase.Committed] = [MigrationPhase.Done],

@@ -1,0 +1,21 @@
+namespace ContainerMigrate.Checks;
+
+/// <summary>Sizes for people, in binary units.</summary>
+public static class ByteSize
+{
+    private static readonly string[] Units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+
+    /// <summary><c>1.9 GiB</c>, <c>512 MiB</c>, <c>17 B</c>: three significant digits at most.</summary>
+    public static string Format(long bytes)
+    {
+        double value = bytes;
+        var unit = 0;
+        while (Math.Abs(value) >= 1024 && unit < Units.Length - 1)
+        {
+            value /= 1024;
+            unit++;
+        }
+
+        return unit == 0 || Math.Abs(value) >= 10 ? $"{value:0} {Units[unit]}" : $"{value:0.0} {Units[unit]}";
+    }
+}

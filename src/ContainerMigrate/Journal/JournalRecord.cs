@@ -1,0 +1,44 @@
+using System.Text.Json.Nodes;
+using ContainerMigrate.Migration;
+
+namespace ContainerMigrate.Journal;
+
+/// <summary>One durable step of a migration.</summary>
+public sealed record JournalRecord
+{
+    /// <summary>1 for the first record, then one more each.</summary>
+    public required int Sequence { get; init; }
+
+    public required MigrationPhase Phase { get; init; }
+
+    /// <summary>A later life of the same migration has a higher number; what comes from an older one changes nothing.</summary>
+    public required int Epoch { get; init; }
+
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary>What recovery needs to carry this step on or to undo it; names are those of <see cref="JournalKeys"/>.</summary>
+    public JsonObject? Data { get; init; }
+}
+
+/// <summary>Names of values in <see cref="JournalRecord.Data"/>.</summary>
+public static class JournalKeys
+{
+    public const string Role = "role";
+    public const string Peer = "peer";
+    public const string Runtime = "runtime";
+    public const string ContainerId = "container_id";
+    public const string ContainerName = "container_name";
+    public const string Manifest = "manifest";
+    public const string RestartPolicy = "restart_policy";
+    public const string InitPid = "init_pid";
+    public const string Cgroup = "cgroup";
+    public const string Paused = "paused";
+    public const string Failure = "failure";
+    public const string Result = "result";
+    public const string KeepSource = "keep_source";
+    public const string ImageImported = "image_imported";
+    public const string Options = "options";
+
+    /// <summary>On the last record of all: nothing is left to finish or to undo.</summary>
+    public const string Closed = "closed";
+}

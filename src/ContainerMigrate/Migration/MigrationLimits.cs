@@ -1,0 +1,17 @@
+namespace ContainerMigrate.Migration;
+
+/// <summary>Upper bounds of a migration's steps; the daemon's configuration sets them.</summary>
+public sealed record MigrationLimits
+{
+    /// <summary>Longest time between freeze and GO before the container thaws by itself. Default 10 s.</summary>
+    public TimeSpan FreezeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Longest time for everything before the freeze. Default 10 min.</summary>
+    public TimeSpan Deadline { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Silence after which a destination drops its reservation. Default 60 s.</summary>
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Time between two questions to a peer that does not answer. Default 1 s.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
+}

@@ -1,0 +1,104 @@
+using ContainerMigrate.Api;
+using ContainerMigrate.Checks;
+using ContainerMigrate.Containers;
+using ContainerMigrate.Host;
+using ContainerMigrate.Protocol;
+
+namespace ContainerMigrate.Migration;
+
+/// <summary>What a check of both hosts has found out, and what the migration then works with.</summary>
+/// <param name="MissingLayers">Image layers the destination lacks.</param>
+public sealed record MigrationPlan(CheckReport Report, IContainerRuntime Runtime, SourceContainer Container, HostFacts Facts, IReadOnlyList<string> MissingLayers);
+
+/// <summary>Examines both hosts before anything is touched.</summary>
+public sealed class MigrationPlanner(MigrationEnvironment environment)
+{
+    /// <summary>Finds the one container that is meant by <c>web</c>, <c>docker:web</c> or <c>runc:web</c>.</summary>
+    /// <exception cref="MigrationException">There is none, or more than one.</exception>
+    public async Task<(IContainerRuntime Runtime, ContainerReference Container)> FindAsync(string name, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        var colon = name.IndexOf(':', StringComparison.Ordinal);
+        var runtimes = colon < 0 ? environment.Runtimes : [environment.Runtime(name[..colon])];
+        var bare = name[(colon + 1)..];
+        if (!ManifestValidator.IsName(bare))
+        {
+            throw Refused($"'{bare}' is not a container's name or id");
+        }
+
+        var found = new List<(IContainerRuntime, ContainerReference)>();
+        string? trouble = null;
+        foreach (var runtime in runtimes)
+        {
+            var status = await runtime.GetStatusAsync(cancellationToken);
+            if (status.Available)
+            {
+                found.AddRange((await runtime.FindAsync(bare, cancellationToken)).Select(c => (runtime, c)));
+            }
+            else if (colon >= 0 || runtimes.Count == 1)
+            {
+                trouble = $"{runtime.Name} is not available: {status.Detail}";
+            }
+        }
+
+        return found switch
+        {
+            [var one] => one,
+            [] => throw Refused(trouble ?? $"no container '{bare}' here", trouble is null ? "`docker ps` and `runc list` show what runs" : "`ctmigrate doctor` says what is missing"),
+            _ => throw Refused($"'{bare}' names {found.Count} containers: {string.Join(", ", found.Select(f => $"{f.Item2.Runtime}:{f.Item2.Id[..Math.Min(12, f.Item2.Id.Length)]}"))}", "give it as RUNTIME:ID"),
+        };
+    }
+
+    /// <summary>Runs every check on both hosts and reports all findings at once.</summary>
+    /// <exception cref="MigrationException">There is nothing to check: no such container, or it does not run.</exception>
+    /// <exception cref="PeerUnreachableException">The destination does not answer.</exception>
+    public async Task<MigrationPlan> PlanAsync(CheckRequest request, IPeer peer, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(peer);
+        if (request.Skip.FirstOrDefault(s => !CheckNames.All.Contains(s)) is { } unknown)
+        {
+            throw new MigrationException(new MigrationFailure(environment.HostName, "check", $"there is no check '{unknown}' to skip", $"the checks are {string.Join(", ", CheckNames.All)}"));
+        }
+
+        var (runtime, reference) = await FindAsync(request.Container, cancellationToken);
+        var container = await runtime.InspectAsync(reference, cancellationToken);
+        container = container with
+        {
+            Manifest = container.Manifest with { Links = await environment.Network.DescribeAsync(container.NetworkNamespacePath, cancellationToken) },
+        };
+        var facts = await environment.Host.ReadFactsAsync(cancellationToken);
+        var findings = new List<CheckFinding>();
+        findings.AddRange(Here(await runtime.CheckSourceAsync(container, cancellationToken)));
+        findings.AddRange(Here(await environment.Host.CheckProcessesAsync(container, cancellationToken)));
+        var reply = await peer.CheckAsync(new PeerCheckRequest(container.Manifest, facts, request.Skip), cancellationToken);
+        findings.AddRange(reply.Findings.Select(f => f with { Host = peer.Name }));
+
+        // The peer's clock is read in the middle of the exchange; what the wire takes is far below the tolerance.
+        var imageBytes = reply.MissingLayers.Count == 0 || container.Manifest.Image is null ? 0 : container.Manifest.Image.SizeBytes;
+        findings.AddRange(HostComparison.Compare(facts with { Clock = environment.Time.GetUtcNow() }, reply.Facts with { HostName = peer.Name }, container.Manifest, imageBytes));
+        findings = [.. findings.Distinct().OrderBy(f => OrderOf(f.Check)).ThenByDescending(f => f.Severity)];
+        var report = new CheckReport
+        {
+            Container = reference.Name,
+            Runtime = runtime.Name,
+            Source = environment.HostName,
+            Destination = peer.Name,
+            Findings = findings,
+            Checked = [.. CheckNames.All.Where(n => !request.Skip.Contains(n))],
+            PredictedPauseMs = DowntimeEstimate.StopAndCopyMs(container.Manifest.MemoryBytes, container.Manifest.WritableLayerBytes, container.Manifest.ProcessCount),
+            MemoryBytes = container.Manifest.MemoryBytes,
+            WritableLayerBytes = container.Manifest.WritableLayerBytes,
+            ImageBytesToSend = imageBytes,
+            Ok = findings.All(f => f.Severity != CheckSeverity.Error || request.Skip.Contains(f.Check)),
+        };
+        return new MigrationPlan(report, runtime, container, facts, reply.MissingLayers);
+    }
+
+    private static int OrderOf(string check) => CheckNames.All.TakeWhile(n => n != check).Count();
+
+    private IEnumerable<CheckFinding> Here(IEnumerable<CheckFinding> findings) => findings.Select(f => f with { Host = environment.HostName });
+
+    private MigrationException Refused(string cause, string? nextStep = null) =>
+        new(new MigrationFailure(environment.HostName, "check", cause, nextStep));
+}

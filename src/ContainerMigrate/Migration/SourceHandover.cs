@@ -1,0 +1,146 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ContainerMigrate.Containers;
+using ContainerMigrate.Journal;
+using ContainerMigrate.Protocol;
+using Microsoft.Extensions.Logging;
+
+namespace ContainerMigrate.Migration;
+
+/// <summary>
+/// Everything on the source from GO on. Only the destination's durable word decides; until it has come the container stays frozen
+/// here. Works from the journal alone, so that a restarted daemon carries on where the last one died.
+/// </summary>
+public sealed partial class SourceHandover(MigrationEnvironment environment, ILogger logger)
+{
+    /// <summary>Asks until the destination has answered, then destroys or gives back the source's copy and closes the journal.</summary>
+    /// <param name="journal">At <see cref="MigrationPhase.Go"/> or later.</param>
+    /// <param name="peer">The destination.</param>
+    /// <param name="progress">Told of each step.</param>
+    /// <param name="cancellationToken">The daemon stops; the journal keeps everything.</param>
+    /// <returns>The destination's last word: committed, or aborted.</returns>
+    public async Task<PeerState> RunAsync(IMigrationJournal journal, IPeer peer, MigrationProgress progress, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(journal);
+        ArgumentNullException.ThrowIfNull(peer);
+        ArgumentNullException.ThrowIfNull(progress);
+        var state = await AskAsync(journal, peer, progress, cancellationToken);
+        if (state.Phase == MigrationPhase.Aborted)
+        {
+            journal.Append(MigrationPhase.Aborted, FailureData(state.Failure ?? new MigrationFailure(peer.Name, "commit", state.Detail)));
+            progress.Update(s => s with { Phase = MigrationPhase.Aborted });
+            await new SourceRollback(environment, logger).RunAsync(journal, cancellationToken);
+            journal.Close();
+        }
+
+        return state;
+    }
+
+    /// <summary>Destroys the source's copy once the destination runs, tells the destination, and closes the journal.</summary>
+    public async Task CleanUpAsync(IMigrationJournal journal, IPeer peer, MigrationProgress progress, JsonObject? result, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(journal);
+        ArgumentNullException.ThrowIfNull(peer);
+        ArgumentNullException.ThrowIfNull(progress);
+        var id = journal.Value(JournalKeys.ContainerId)!.GetValue<string>();
+        var runtime = environment.Runtime(journal.Value(JournalKeys.Runtime)!.GetValue<string>());
+        if (journal.Phase == MigrationPhase.Committed)
+        {
+            progress.Say("removing the source's copy");
+            var reference = new ContainerReference(runtime.Name, id, journal.Value(JournalKeys.ContainerName)!.GetValue<string>());
+            await RetryAsync(() => runtime.DestroyAsync(reference, cancellationToken), "removing the source's copy", cancellationToken);
+            journal.Append(MigrationPhase.Destroyed);
+            environment.Refusals.Allow(id);
+        }
+
+        if (journal.Phase == MigrationPhase.Destroyed)
+        {
+            await RetryAsync(async () => await peer.FinishAsync(journal.MigrationId, cancellationToken), "telling the destination", cancellationToken);
+            journal.Append(MigrationPhase.Done, result);
+        }
+
+        journal.Close();
+    }
+
+    /// <summary>What a failure is recorded as.</summary>
+    public static JsonObject FailureData(MigrationFailure failure) =>
+        new() { [JournalKeys.Failure] = JsonSerializer.SerializeToNode(failure, JournalJson.Default.MigrationFailure) };
+
+    private async Task<PeerState> AskAsync(IMigrationJournal journal, IPeer peer, MigrationProgress progress, CancellationToken cancellationToken)
+    {
+        var policy = journal.Value(JournalKeys.RestartPolicy) as JsonObject ?? [];
+        while (true)
+        {
+            string reason;
+            try
+            {
+                // GO is recorded here and carries the epoch: saying it again is the same as asking.
+                var state = await peer.GoAsync(journal.MigrationId, new GoRequest(journal.Epoch, (JsonObject)policy.DeepClone()), cancellationToken);
+                switch (state.Phase)
+                {
+                    case MigrationPhase.Committed or MigrationPhase.Done when state.Running:
+                        journal.Append(MigrationPhase.Committed);
+                        progress.Update(s => s with { Phase = MigrationPhase.Committed });
+                        return state;
+                    case MigrationPhase.Aborted:
+                        return state;
+                    default:
+                        reason = $"it is at {state.Phase} and does not run the container: {state.Detail}";
+                        break;
+                }
+            }
+            catch (PeerUnreachableException e)
+            {
+                reason = e.Message;
+            }
+            catch (MigrationException e)
+            {
+                reason = e.Failure.ToString();
+            }
+
+            if (journal.Phase != MigrationPhase.InDoubt)
+            {
+                journal.Append(MigrationPhase.InDoubt);
+                LogInDoubt(peer.Name, reason);
+            }
+
+            progress.Update(s => s with { Phase = MigrationPhase.InDoubt, Activity = $"the container stays frozen here until {peer.Name} answers: {reason}" });
+            await Task.Delay(environment.Limits.RetryDelay, environment.Time, cancellationToken);
+        }
+    }
+
+    private async Task RetryAsync(Func<Task> step, string what, CancellationToken cancellationToken)
+    {
+        string? said = null;
+        while (true)
+        {
+            string reason;
+            try
+            {
+                await step();
+                return;
+            }
+            catch (PeerUnreachableException e)
+            {
+                reason = e.Message;
+            }
+            catch (MigrationException e)
+            {
+                reason = e.Failure.ToString();
+            }
+
+            if (said != reason)
+            {
+                LogRetry(what, said = reason);
+            }
+
+            await Task.Delay(environment.Limits.RetryDelay, environment.Time, cancellationToken);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "in doubt: the container stays frozen here until {Peer} says whether it runs there ({Reason})")]
+    private partial void LogInDoubt(string peer, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "{What} failed and is tried again: {Reason}")]
+    private partial void LogRetry(string what, string reason);
+}

@@ -1,0 +1,312 @@
+using System.Text.Json.Nodes;
+using ContainerMigrate.Api;
+using ContainerMigrate.Journal;
+using ContainerMigrate.Protocol;
+using Microsoft.Extensions.Logging;
+
+namespace ContainerMigrate.Migration;
+
+/// <summary>
+/// Moves one container away from this host. Before each side effect its record is on disk; up to GO any failure ends with the
+/// container running here, and from GO on <see cref="SourceHandover"/> decides.
+/// </summary>
+public sealed partial class SourceMigration
+{
+    private readonly MigrationEnvironment _environment;
+    private readonly IPeer _peer;
+    private readonly MigrateRequest _request;
+    private readonly IMigrationJournal _journal;
+    private readonly ILogger _logger;
+    private readonly PhaseClock _clock;
+    private long _sentBytes;
+
+    public SourceMigration(MigrationEnvironment environment, IPeer peer, MigrateRequest request, IMigrationJournal journal, MigrationProgress progress, ILogger logger)
+    {
+        ArgumentNullException.ThrowIfNull(environment);
+        _environment = environment;
+        _peer = peer;
+        _request = request;
+        _journal = journal;
+        Progress = progress;
+        _logger = logger;
+        _clock = new PhaseClock(environment.Time);
+    }
+
+    public MigrationProgress Progress { get; }
+
+    /// <summary>Runs the migration to its end; never throws for an expected failure, which ends up in <see cref="Progress"/>.</summary>
+    /// <param name="plan">A plan without errors.</param>
+    /// <param name="cancel">The operator's cancel; obeyed up to GO.</param>
+    /// <param name="shutdown">The daemon stops: everything stays as the journal says.</param>
+    public async Task RunAsync(MigrationPlan plan, CancellationToken cancel, CancellationToken shutdown)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        var total = _environment.Time.GetTimestamp();
+        try
+        {
+            await UpToGoAsync(plan, cancel, shutdown);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !shutdown.IsCancellationRequested)
+        {
+            await AbortAsync(e, cancel.IsCancellationRequested, shutdown);
+            return;
+        }
+
+        Progress.Say("handing over");
+        var handover = new SourceHandover(_environment, _logger);
+        var state = await handover.RunAsync(_journal, _peer, Progress, shutdown);
+        if (state.Phase == MigrationPhase.Aborted)
+        {
+            Fail(state.Failure ?? new MigrationFailure(_peer.Name, "commit", state.Detail), ExitCodes.FailedSourceRunning, plan.Container.Manifest.Paused);
+            return;
+        }
+
+        _clock.Mark("go");
+        _clock.Split("go", state.Parts);
+        var result = new MigrationResult
+        {
+            PauseMs = Math.Round(_clock.TotalMs, 1),
+            PredictedMs = plan.Report.PredictedPauseMs,
+            PauseParts = _clock.Parts,
+            SentBytes = _sentBytes,
+            WireBytes = _sentBytes,
+            DestinationId = state.Detail,
+        };
+        await handover.CleanUpAsync(_journal, _peer, Progress, null, shutdown);
+        result = result with { TotalMs = Math.Round(_environment.Time.GetElapsedTime(total).TotalMilliseconds, 1) };
+        LogDone(plan.Container.Reference.Name, _peer.Name, result.PauseMs, result.TotalMs);
+        Progress.Update(s => s with
+        {
+            Phase = MigrationPhase.Done, Activity = "", Result = result, EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done,
+            SourceState = "removed", DestinationState = plan.Container.Manifest.Paused ? "paused" : "running",
+        });
+    }
+
+    private async Task UpToGoAsync(MigrationPlan plan, CancellationToken cancel, CancellationToken shutdown)
+    {
+        var container = plan.Container;
+        var manifest = container.Manifest;
+        using var deadline = new CancellationTokenSource(_request.DeadlineSeconds is { } d ? TimeSpan.FromSeconds(d) : _environment.Limits.Deadline, _environment.Time);
+        using var ahead = CancellationTokenSource.CreateLinkedTokenSource(cancel, shutdown, deadline.Token);
+        var freezeTimeout = FreezeTimeout(plan);
+
+        Step(MigrationPhase.Planned, "reserving on " + _peer.Name, new JsonObject
+        {
+            [JournalKeys.Peer] = _peer.Name,
+            [JournalKeys.Runtime] = plan.Runtime.Name,
+            [JournalKeys.ContainerId] = container.Reference.Id,
+            [JournalKeys.ContainerName] = container.Reference.Name,
+        });
+        var reserved = await Guard("reserve", deadline, () => _peer.ReserveAsync(
+            new ReserveRequest(_journal.MigrationId, _journal.Epoch, manifest, plan.Facts, _request.Skip, _environment.Limits.Lease.TotalSeconds, freezeTimeout.TotalSeconds), ahead.Token));
+        if (!reserved.Reserved)
+        {
+            var first = reserved.Findings.FirstOrDefault(f => f.Severity == Checks.CheckSeverity.Error);
+            throw new MigrationException(new MigrationFailure(_peer.Name, "reserve", first?.Message ?? "refused", first?.Hint));
+        }
+
+        if (reserved.MissingLayers.Count > 0 && manifest.Image is { } image)
+        {
+            await Guard("image", deadline, () => SendAsync(BulkTransfer.Image, $"sending image {image.Reference}", image.SizeBytes,
+                (stream, _, token) => plan.Runtime.ExportImageAsync(image, reserved.MissingLayers, stream, token), ahead.Token));
+        }
+
+        var policy = await plan.Runtime.ReadRestartPolicyAsync(container.Reference, ahead.Token);
+        Step(MigrationPhase.PreCopy, "taking the restart policy away", new JsonObject { [JournalKeys.RestartPolicy] = policy.DeepClone() });
+        await plan.Runtime.SuspendRestartPolicyAsync(container.Reference, ahead.Token);
+
+        using var frozen = new CancellationTokenSource(freezeTimeout, _environment.Time);
+        using var switchover = CancellationTokenSource.CreateLinkedTokenSource(cancel, shutdown, frozen.Token);
+        await Guard("switchover", frozen, () => SwitchoverAsync(plan, switchover.Token));
+        switchover.Token.ThrowIfCancellationRequested();
+
+        _environment.Refusals.Refuse(container.Reference.Id, $"this container is being handed over to {_peer.Name} (migration {_journal.MigrationId}); `ctmigrate status {_journal.MigrationId}` tells how it stands");
+        Step(MigrationPhase.Go, "handing over", null);
+    }
+
+    private async Task SwitchoverAsync(MigrationPlan plan, CancellationToken cancellationToken)
+    {
+        var container = plan.Container;
+        Step(MigrationPhase.Frozen, "freezing", new JsonObject
+        {
+            [JournalKeys.Cgroup] = container.CgroupDirectory,
+            [JournalKeys.InitPid] = container.InitPid,
+            [JournalKeys.Paused] = container.Manifest.Paused,
+        });
+        _clock.Restart();
+        await _environment.Freezer.FreezeAsync(container.CgroupDirectory, TimeSpan.FromSeconds(5), cancellationToken);
+        _clock.Mark("freeze");
+        // The kernel acknowledges TCP data for frozen processes too: only a fence keeps what arrives now from being lost.
+        await _environment.Fence.RaiseAsync(container.NetworkNamespacePath, cancellationToken);
+        _clock.Mark("fence");
+
+        Progress.Say("dumping");
+        using var together = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var layer = SendAsync(BulkTransfer.Layer, "dumping, sending files", container.Manifest.WritableLayerBytes,
+            (stream, progress, token) => _environment.Copier.SendAsync(container.WritableLayerDirectory, stream, progress, token), together.Token);
+        var dump = _environment.Checkpoints.DumpAsync(container, _journal.Directory, together.Token);
+        await FirstFailure(together, dump, layer);
+        _clock.Mark("dump");
+
+        var images = await dump;
+        await SendAsync(BulkTransfer.Checkpoint, "sending memory", images.Bytes,
+            (stream, progress, token) => _environment.Copier.SendAsync(images.Directory, stream, progress, token), cancellationToken);
+        _clock.Mark("transfer");
+        Progress.Say("restoring on " + _peer.Name);
+        var prepared = await _peer.PrepareAsync(_journal.MigrationId, new PrepareRequest(_journal.Epoch), cancellationToken);
+        _clock.Mark("restore");
+        _clock.Split("restore", prepared.Parts);
+    }
+
+    private TimeSpan FreezeTimeout(MigrationPlan plan)
+    {
+        if (_request.FreezeTimeoutSeconds is { } seconds)
+        {
+            return TimeSpan.FromSeconds(seconds);
+        }
+
+        // Memory is copied while frozen: a limit below the time that takes would refuse every large container.
+        var predicted = TimeSpan.FromMilliseconds(3 * (plan.Report.PredictedPauseMs ?? 0));
+        return predicted > _environment.Limits.FreezeTimeout ? predicted : _environment.Limits.FreezeTimeout;
+    }
+
+    private async Task<StreamReply> SendAsync(BulkTransfer kind, string activity, long bytes, Func<Stream, IProgress<long>, CancellationToken, Task> write, CancellationToken cancellationToken)
+    {
+        var progress = Progress.BeginTransfer(activity, bytes);
+        var counter = new CountingProgress(progress);
+        var reply = await _peer.SendAsync(_journal.MigrationId, kind, async (stream, token) =>
+        {
+            await using var counted = new CountingStream(stream, counter);
+            await write(counted, counter, token);
+        }, cancellationToken);
+        Interlocked.Add(ref _sentBytes, counter.Bytes);
+        return reply;
+    }
+
+    // The first error stops the other task, and is the one that is told.
+    private static async Task FirstFailure(CancellationTokenSource together, params Task[] tasks)
+    {
+        var first = await Task.WhenAny(tasks);
+        if (!first.IsCompletedSuccessfully)
+        {
+            await together.CancelAsync();
+        }
+
+        try
+        {
+            await Task.WhenAll(tasks);
+        }
+        catch when (tasks.FirstOrDefault(t => t.IsFaulted) is { } faulted)
+        {
+            await faulted;
+        }
+    }
+
+    private static async Task<T> Guard<T>(string stage, CancellationTokenSource limit, Func<Task<T>> step)
+    {
+        try
+        {
+            return await step();
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            throw new MigrationException(stage, "the time allowed for it has passed", stage == "switchover" ? "raise --freeze-timeout" : "raise --deadline");
+        }
+    }
+
+    private static Task<bool> Guard(string stage, CancellationTokenSource limit, Func<Task> step) =>
+        Guard(stage, limit, async () =>
+        {
+            await step();
+            return true;
+        });
+
+    private async Task AbortAsync(Exception reason, bool cancelled, CancellationToken shutdown)
+    {
+        var stage = StageOf(_journal.Phase);
+        var failure = reason switch
+        {
+            MigrationException { Failure: { Host.Length: 0 } inner } => inner with { Host = _environment.HostName },
+            MigrationException { Failure: var inner } => inner,
+            PeerUnreachableException e => new MigrationFailure(e.Host, stage, e.Message, "check that ctmigrated runs there and that the link is up"),
+            OperationCanceledException when cancelled => new MigrationFailure(_environment.HostName, stage, "cancelled by the operator"),
+            OperationCanceledException => new MigrationFailure(_environment.HostName, stage, "the time allowed for it has passed", "raise --deadline"),
+            _ => new MigrationFailure(_environment.HostName, stage, reason.Message),
+        };
+        if (reason is not (MigrationException or PeerUnreachableException or OperationCanceledException))
+        {
+            LogUnexpected(reason);
+        }
+
+        LogAborted(failure.ToString());
+        var wasPaused = _journal.Value(JournalKeys.Paused)?.GetValue<bool>() is true;
+        try
+        {
+            _journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(failure));
+        }
+        catch (IOException e)
+        {
+            // The journal's disk is full or gone. GO was not sent, so the container may run here; a restarted daemon finds the
+            // same out by asking the destination.
+            LogUnexpected(e);
+        }
+
+        await new SourceRollback(_environment, _logger).RunAsync(_journal, shutdown);
+        var released = await ReleasePeerAsync(failure, shutdown);
+        _journal.Close();
+        Fail(failure, cancelled ? ExitCodes.Cancelled : ExitCodes.FailedSourceRunning, wasPaused, released ? "absent" : "unknown");
+    }
+
+    private async Task<bool> ReleasePeerAsync(MigrationFailure failure, CancellationToken shutdown)
+    {
+        try
+        {
+            // Before GO the destination cannot run the container; if it does not hear this, its lease ends.
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(shutdown);
+            limit.CancelAfter(TimeSpan.FromSeconds(5));
+            await _peer.AbortAsync(_journal.MigrationId, new AbortRequest(_journal.Epoch, failure.ToString()), limit.Token);
+            return true;
+        }
+        catch (Exception e) when (e is PeerUnreachableException or MigrationException or OperationCanceledException)
+        {
+            LogPeerNotTold(_peer.Name, e.Message);
+            return false;
+        }
+    }
+
+    private void Fail(MigrationFailure failure, int exitCode, bool paused, string destinationState = "absent") =>
+        Progress.Update(s => s with
+        {
+            Phase = MigrationPhase.Aborted, Activity = "", Failure = failure, EndedAt = _environment.Time.GetUtcNow(), ExitCode = exitCode,
+            SourceState = paused ? "paused" : "running", DestinationState = destinationState,
+        });
+
+    private void Step(MigrationPhase phase, string activity, JsonObject? data)
+    {
+        _journal.Append(phase, data);
+        LogPhase(phase, activity);
+        Progress.Update(s => s with { Phase = phase, Activity = activity });
+    }
+
+    private static string StageOf(MigrationPhase phase) => phase switch
+    {
+        MigrationPhase.New or MigrationPhase.Planned => "reserve",
+        MigrationPhase.PreCopy => "pre-copy",
+        _ => "switchover",
+    };
+
+    [LoggerMessage(LogLevel.Information, "{Phase}: {Activity}")]
+    private partial void LogPhase(MigrationPhase phase, string activity);
+
+    [LoggerMessage(LogLevel.Warning, "given up, the container runs here: {Failure}")]
+    private partial void LogAborted(string failure);
+
+    [LoggerMessage(LogLevel.Error, "unexpected failure")]
+    private partial void LogUnexpected(Exception exception);
+
+    [LoggerMessage(LogLevel.Warning, "{Peer} could not be told of the abort, its lease will end: {Reason}")]
+    private partial void LogPeerNotTold(string peer, string reason);
+
+    [LoggerMessage(LogLevel.Information, "{Container} runs on {Peer}: pause {PauseMs} ms, total {TotalMs} ms")]
+    private partial void LogDone(string container, string peer, double pauseMs, double totalMs);
+}

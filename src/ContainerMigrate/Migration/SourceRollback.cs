@@ -1,0 +1,72 @@
+using System.Text.Json.Nodes;
+using ContainerMigrate.Containers;
+using ContainerMigrate.Journal;
+using Microsoft.Extensions.Logging;
+
+namespace ContainerMigrate.Migration;
+
+/// <summary>
+/// Gives the container back to its users on the source: the exact inverse of the freeze, from what the journal says. Every step is
+/// idempotent, so that it can be repeated after a crash.
+/// </summary>
+public sealed partial class SourceRollback(MigrationEnvironment environment, ILogger logger)
+{
+    /// <summary>Undoes what <paramref name="journal"/> says was done; <see cref="MigrationPhase.Aborted"/> must be recorded before.</summary>
+    public async Task RunAsync(IMigrationJournal journal, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(journal);
+        if (journal.Value(JournalKeys.ContainerId)?.GetValue<string>() is not { } id
+            || journal.Value(JournalKeys.Runtime)?.GetValue<string>() is not { } runtimeName)
+        {
+            return; // nothing was touched
+        }
+
+        environment.Refusals.Allow(id);
+        var reference = new ContainerReference(runtimeName, id, journal.Value(JournalKeys.ContainerName)?.GetValue<string>() ?? id);
+        if (journal.Records.Any(r => r.Phase == MigrationPhase.Frozen))
+        {
+            await UnfreezeAsync(journal, cancellationToken);
+        }
+
+        if (journal.Value(JournalKeys.RestartPolicy) is JsonObject policy)
+        {
+            try
+            {
+                await environment.Runtime(runtimeName).ReturnRestartPolicyAsync(reference, policy, cancellationToken);
+            }
+            catch (MigrationException e)
+            {
+                // The container runs; a missing policy is worth a word and no more.
+                LogPolicyLost(reference.Name, e.Failure.Cause);
+            }
+        }
+    }
+
+    private async Task UnfreezeAsync(IMigrationJournal journal, CancellationToken cancellationToken)
+    {
+        var cgroup = journal.Value(JournalKeys.Cgroup)!.GetValue<string>();
+        var pid = journal.Value(JournalKeys.InitPid)!.GetValue<int>();
+        var network = $"/proc/{pid}/ns/net";
+        await environment.Fence.LiftAsync(network, cancellationToken);
+        if (journal.Value(JournalKeys.Paused)?.GetValue<bool>() is not true)
+        {
+            await environment.Freezer.ThawAsync(cgroup, cancellationToken);
+        }
+
+        try
+        {
+            // The destination may have attached the same MAC address meanwhile: switches have to learn the old port again.
+            await environment.Announcer.AnnounceAsync(network, cancellationToken);
+        }
+        catch (MigrationException e)
+        {
+            LogNotAnnounced(e.Failure.Cause);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "the restart policy of {Container} could not be given back: {Cause}")]
+    private partial void LogPolicyLost(string container, string cause);
+
+    [LoggerMessage(LogLevel.Warning, "addresses were not announced after the rollback: {Cause}")]
+    private partial void LogNotAnnounced(string cause);
+}

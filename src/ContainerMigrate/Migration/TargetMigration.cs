@@ -1,0 +1,459 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ContainerMigrate.Api;
+using ContainerMigrate.Containers;
+using ContainerMigrate.Journal;
+using ContainerMigrate.Protocol;
+using Microsoft.Extensions.Logging;
+
+namespace ContainerMigrate.Migration;
+
+/// <summary>
+/// One container arriving on this host. The peer's requests come one after the other, except for an abort, which may overtake; all
+/// state changes go through the journal, and once <see cref="MigrationPhase.Committed"/> is there nothing takes it back.
+/// </summary>
+public sealed partial class TargetMigration : IAsyncDisposable
+{
+    private readonly MigrationEnvironment _environment;
+    private readonly IMigrationJournal _journal;
+    private readonly ContainerManifest _manifest;
+    private readonly string _peer;
+    private readonly TimeSpan _lease;
+    private readonly ILogger _logger;
+    private readonly SemaphoreSlim _step = new(1, 1);
+    private readonly CancellationTokenSource _aborted = new();
+    private readonly ITimer _leaseTimer;
+    private ITargetContainer? _container;
+    private Task? _begun;
+    private MigrationFailure? _failure;
+    private bool _running;
+    private int _activeRequests;
+    private Dictionary<string, double> _goParts = [];
+
+    public TargetMigration(MigrationEnvironment environment, IMigrationJournal journal, ContainerManifest manifest, string peer, TimeSpan lease, MigrationProgress progress, ILogger logger)
+    {
+        ArgumentNullException.ThrowIfNull(environment);
+        _environment = environment;
+        _journal = journal;
+        _manifest = manifest;
+        _peer = peer;
+        _lease = lease;
+        Progress = progress;
+        _logger = logger;
+        _leaseTimer = environment.Time.CreateTimer(_ => LeaseEnded(), null, lease, Timeout.InfiniteTimeSpan);
+    }
+
+    public MigrationProgress Progress { get; }
+
+    /// <summary>Name of the host that may speak about this migration.</summary>
+    public string Peer => _peer;
+
+    public string Id => _journal.MigrationId;
+
+    public int Epoch => _journal.Epoch;
+
+    /// <summary>Directory that receives CRIU's images.</summary>
+    private string ImagesDirectory => Path.Combine(_journal.Directory, "images");
+
+    private string WorkDirectory => Path.Combine(_journal.Directory, "work");
+
+    /// <summary>Makes the container, not started, so that its name, addresses and writable layer exist before the source freezes.</summary>
+    /// <param name="imageComplete">False when layers of its image are still to come; it is then made once they are here.</param>
+    /// <param name="cancellationToken">The peer went away.</param>
+    /// <exception cref="MigrationException">It cannot be made.</exception>
+    public async Task ReserveAsync(bool imageComplete, CancellationToken cancellationToken)
+    {
+        using var use = await EnterAsync(cancellationToken);
+        Step(MigrationPhase.Reserved, "reserved", new JsonObject
+        {
+            [JournalKeys.Peer] = _peer,
+            [JournalKeys.Runtime] = _manifest.Runtime,
+            [JournalKeys.ContainerName] = _manifest.Name,
+            [JournalKeys.Manifest] = JsonSerializer.SerializeToNode(_manifest, JournalJson.Default.ContainerManifest),
+        });
+        if (imageComplete)
+        {
+            await CreateAsync(use.Token);
+        }
+    }
+
+    /// <summary>Takes the image's missing layers.</summary>
+    public async Task<StreamReply> ReceiveImageAsync(Stream source, CancellationToken cancellationToken)
+    {
+        using var use = await EnterAsync(cancellationToken);
+        Expect(MigrationPhase.Reserved);
+        Progress.Say("receiving the image");
+        await _environment.Runtime(_manifest.Runtime).ImportImageAsync(_manifest.Image!, source, use.Token);
+        await CreateAsync(use.Token);
+        return new StreamReply(1, 0);
+    }
+
+    /// <summary>Takes the writable layer, then lets the runtime start up to the point where it needs the images.</summary>
+    public async Task<StreamReply> ReceiveLayerAsync(Stream source, CancellationToken cancellationToken)
+    {
+        using var use = await EnterAsync(cancellationToken);
+        Expect(MigrationPhase.Reserved);
+        var container = _container ?? throw new MigrationException("protocol", "the image has not arrived");
+        Step(MigrationPhase.Receiving, "receiving", null);
+        var totals = await _environment.Copier.ReceiveAsync(container.WritableLayerDirectory, source, LimitOf(_manifest.WritableLayerBytes), use.Token);
+        // Not awaited: what the runtime does before it needs the images goes on while they arrive.
+        _begun = container.BeginAsync(_aborted.Token);
+        return new StreamReply(totals.Entries, totals.ContentBytes);
+    }
+
+    /// <summary>Takes CRIU's image files.</summary>
+    public async Task<StreamReply> ReceiveCheckpointAsync(Stream source, CancellationToken cancellationToken)
+    {
+        using var use = await EnterAsync(cancellationToken);
+        Expect(MigrationPhase.Receiving);
+        Directory.CreateDirectory(ImagesDirectory);
+        Directory.CreateDirectory(WorkDirectory);
+        var totals = await _environment.Copier.ReceiveAsync(ImagesDirectory, source, LimitOf(_manifest.MemoryBytes), use.Token);
+        return new StreamReply(totals.Entries, totals.ContentBytes);
+    }
+
+    /// <summary>Rebuilds the process tree and holds it un-run; <see cref="MigrationPhase.Prepared"/> is recorded when this returns.</summary>
+    public async Task<PrepareReply> PrepareAsync(CancellationToken cancellationToken)
+    {
+        using var use = await EnterAsync(cancellationToken);
+        Expect(MigrationPhase.Receiving);
+        if (_begun is null || _container is null)
+        {
+            throw new MigrationException("restore", "the writable layer has not arrived");
+        }
+
+        var clock = new PhaseClock(_environment.Time);
+        Progress.Say("restoring");
+        await _begun.WaitAsync(use.Token);
+        clock.Mark("wait for the runtime");
+        await _container.RestoreAsync(ImagesDirectory, WorkDirectory, use.Token);
+        clock.Mark("criu restore");
+        Step(MigrationPhase.Prepared, "restored and held", null);
+        return new PrepareReply(_container.Id, clock.Parts);
+    }
+
+    /// <summary>
+    /// The source has recorded GO. Decides once: committed if the tree is still held, aborted otherwise; asked again it says the same.
+    /// </summary>
+    public async Task<PeerState> GoAsync(GoRequest request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        using var use = await EnterAsync(cancellationToken, evenIfAborted: true);
+        if (request.Epoch < _journal.Epoch)
+        {
+            throw new MigrationException("commit", $"epoch {request.Epoch} is older than {_journal.Epoch}");
+        }
+
+        if (_journal.Phase == MigrationPhase.Prepared)
+        {
+            var clock = new PhaseClock(_environment.Time);
+            if (await _container!.ClaimCommitAsync(CancellationToken.None))
+            {
+                _journal.Append(MigrationPhase.Committed, new JsonObject { [JournalKeys.RestartPolicy] = request.RestartPolicy.DeepClone() });
+                clock.Mark("commit");
+                await RunAsync(clock);
+            }
+            else
+            {
+                await GiveUpAsync(new MigrationFailure(_environment.HostName, "commit", "the restored container died while it was held, or the wait for GO was too long"));
+            }
+        }
+        else if (_journal.Phase == MigrationPhase.Committed && !_running)
+        {
+            await RunAsync(new PhaseClock(_environment.Time));
+        }
+        else if (_journal.Phase < MigrationPhase.Prepared)
+        {
+            // A GO for something that was never prepared here can never become true.
+            await GiveUpAsync(new MigrationFailure(_environment.HostName, "commit", "this host was not ready when GO came"));
+        }
+
+        return State();
+    }
+
+    /// <summary>Gives up if that is still possible.</summary>
+    public async Task<PeerState> AbortAsync(AbortRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (request.Epoch >= _journal.Epoch && _journal.Phase is not (MigrationPhase.Committed or MigrationPhase.Done))
+        {
+            await _aborted.CancelAsync();
+            using var use = await EnterAsync(CancellationToken.None, evenIfAborted: true);
+            await GiveUpAsync(new MigrationFailure(_peer, "abort", request.Reason));
+        }
+
+        return State();
+    }
+
+    /// <summary>The source's copy is gone: nothing is left to decide.</summary>
+    public async Task<PeerState> FinishAsync(CancellationToken cancellationToken)
+    {
+        using var use = await EnterAsync(cancellationToken, evenIfAborted: true);
+        if (_journal.Phase == MigrationPhase.Committed && _running)
+        {
+            _journal.Append(MigrationPhase.Done);
+            _journal.Close();
+            _leaseTimer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            Progress.Update(s => s with
+            {
+                Phase = MigrationPhase.Done, Activity = "", EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done,
+                SourceState = "removed", DestinationState = _manifest.Paused ? "paused" : "running",
+            });
+        }
+
+        return State();
+    }
+
+    /// <summary>Where this side stands.</summary>
+    public PeerState State() =>
+        new(_journal.Phase, _journal.Epoch, _running, _container?.Id ?? "", _failure, _goParts.Count > 0 ? _goParts : null);
+
+    /// <summary>After a restart of the daemon: finishes a committed migration, undoes any other.</summary>
+    public async Task RecoverAsync(CancellationToken cancellationToken)
+    {
+        using var use = await EnterAsync(cancellationToken, evenIfAborted: true);
+        if (_journal.Value(JournalKeys.ContainerId)?.GetValue<string>() is { } id)
+        {
+            _container = await _environment.Runtime(_manifest.Runtime).OpenAsync(_manifest, id, cancellationToken);
+        }
+
+        if (_journal.Phase == MigrationPhase.Prepared && _container is not null
+            && await _container.GetStateAsync(cancellationToken) == TargetContainerState.Running)
+        {
+            // The claim was made and the gate obeyed it before the record was written.
+            _journal.Append(MigrationPhase.Committed);
+        }
+
+        switch (_journal.Phase)
+        {
+            case MigrationPhase.Committed:
+                await RunAsync(new PhaseClock(_environment.Time));
+                break;
+            case MigrationPhase.Aborted:
+                await RemoveAsync();
+                break;
+            default:
+                await GiveUpAsync(new MigrationFailure(_environment.HostName, "recovery", "ctmigrated was restarted before the commit"));
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _leaseTimer.DisposeAsync();
+        _aborted.Dispose();
+        _step.Dispose();
+    }
+
+    private async Task CreateAsync(CancellationToken cancellationToken)
+    {
+        _container = await _environment.Runtime(_manifest.Runtime).CreateAsync(_manifest, _journal.MigrationId, cancellationToken);
+        // The id is only known now; a container that is made and not recorded is found by its migration id when the abort is redone.
+        _journal.Append(MigrationPhase.Reserved, new JsonObject { [JournalKeys.ContainerId] = _container.Id });
+    }
+
+    private async Task RunAsync(PhaseClock clock)
+    {
+        if (_container is null)
+        {
+            _failure = new MigrationFailure(_environment.HostName, "commit", "the committed container is gone from this host");
+            return;
+        }
+
+        try
+        {
+            // Raw frames pass by the fence, so switches and neighbours learn the new port while CRIU still resumes the tasks.
+            var announced = AnnounceAsync();
+            if (await _container.GetStateAsync(CancellationToken.None) != TargetContainerState.Running)
+            {
+                await _container.ReleaseAsync(CancellationToken.None);
+            }
+
+            clock.Mark("resume");
+            _running = true;
+            _goParts = clock.Parts.ToDictionary();
+            Progress.Update(s => s with { Phase = MigrationPhase.Committed, Activity = "running here", DestinationState = _manifest.Paused ? "paused" : "running" });
+            LogRunning(_manifest.Name);
+            await announced;
+            if (_journal.Value(JournalKeys.RestartPolicy) is JsonObject policy)
+            {
+                await _container.FinishAsync((JsonObject)policy.DeepClone(), CancellationToken.None);
+            }
+
+            DeleteImages();
+        }
+        catch (MigrationException e)
+        {
+            _failure = e.Failure with { Host = _environment.HostName };
+            LogFailed(_failure.ToString());
+            Progress.Update(s => s with { Failure = _failure });
+        }
+    }
+
+    private async Task AnnounceAsync()
+    {
+        try
+        {
+            if (_container?.NetworkNamespacePath is { } path)
+            {
+                await _environment.Announcer.AnnounceAsync(path, CancellationToken.None);
+            }
+        }
+        catch (MigrationException e)
+        {
+            LogNotAnnounced(e.Failure.Cause);
+        }
+    }
+
+    private async Task GiveUpAsync(MigrationFailure failure)
+    {
+        if (_journal.Phase is MigrationPhase.Committed or MigrationPhase.Done or MigrationPhase.Aborted)
+        {
+            return;
+        }
+
+        if (_container is not null && !await _container.TryAbortAsync(failure.Cause))
+        {
+            // Lost the race for the decision: the gate has been opened.
+            _journal.Append(MigrationPhase.Committed);
+            await RunAsync(new PhaseClock(_environment.Time));
+            return;
+        }
+
+        _failure ??= failure;
+        LogAborted(failure.ToString());
+        _journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(failure));
+        await RemoveAsync();
+        Progress.Update(s => s with
+        {
+            Phase = MigrationPhase.Aborted, Activity = "", Failure = failure, EndedAt = _environment.Time.GetUtcNow(),
+            ExitCode = ExitCodes.FailedSourceRunning, DestinationState = "absent",
+        });
+    }
+
+    private async Task RemoveAsync()
+    {
+        await _aborted.CancelAsync();
+        if (_begun is not null)
+        {
+            try
+            {
+                await _begun;
+            }
+            catch (Exception e) when (e is MigrationException or OperationCanceledException)
+            {
+                // It is being taken down; why its start failed is of no more interest.
+            }
+        }
+
+        if (_container is not null)
+        {
+            await _container.RemoveAsync(CancellationToken.None);
+        }
+
+        await _environment.Runtime(_manifest.Runtime).RemoveTracesAsync(_manifest, _journal.MigrationId, CancellationToken.None);
+        DeleteImages();
+        _journal.Close();
+    }
+
+    private void DeleteImages()
+    {
+        if (Directory.Exists(ImagesDirectory))
+        {
+            Directory.Delete(ImagesDirectory, recursive: true);
+        }
+    }
+
+    private async void LeaseEnded()
+    {
+        try
+        {
+            if (_activeRequests > 0)
+            {
+                _leaseTimer.Change(_lease, Timeout.InfiniteTimeSpan);
+                return;
+            }
+
+            await AbortAsync(new AbortRequest(_journal.Epoch, $"nothing was heard from {_peer} for {_lease.TotalSeconds:0} s"));
+        }
+        catch (Exception e) when (e is MigrationException or IOException or ObjectDisposedException)
+        {
+            LogFailed(e.Message);
+        }
+    }
+
+    private async Task<Use> EnterAsync(CancellationToken cancellationToken, bool evenIfAborted = false)
+    {
+        Interlocked.Increment(ref _activeRequests);
+        try
+        {
+            await _step.WaitAsync(cancellationToken);
+        }
+        catch
+        {
+            Interlocked.Decrement(ref _activeRequests);
+            throw;
+        }
+
+        var use = new Use(this, evenIfAborted ? null : CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _aborted.Token));
+        if (!evenIfAborted && _aborted.IsCancellationRequested)
+        {
+            use.Dispose();
+            throw new MigrationException(_failure ?? new MigrationFailure(_environment.HostName, "transfer", "this migration was aborted"));
+        }
+
+        return use;
+    }
+
+    private void Expect(MigrationPhase phase)
+    {
+        if (_journal.Phase != phase)
+        {
+            throw new MigrationException("protocol", $"this request is for phase {phase}, the migration is at {_journal.Phase}");
+        }
+    }
+
+    private void Step(MigrationPhase phase, string activity, JsonObject? data)
+    {
+        _journal.Append(phase, data);
+        LogPhase(phase, activity);
+        Progress.Update(s => s with { Phase = phase, Activity = activity });
+    }
+
+    // The manifest's figures are from before the freeze; what grows since then is bounded by twice that and a little.
+    private static long LimitOf(long announcedBytes) => 2 * announcedBytes + (1L << 30);
+
+    [LoggerMessage(LogLevel.Information, "{Phase}: {Activity}")]
+    private partial void LogPhase(MigrationPhase phase, string activity);
+
+    [LoggerMessage(LogLevel.Information, "{Container} runs here")]
+    private partial void LogRunning(string container);
+
+    [LoggerMessage(LogLevel.Warning, "given up, nothing is kept here: {Failure}")]
+    private partial void LogAborted(string failure);
+
+    [LoggerMessage(LogLevel.Error, "{Failure}")]
+    private partial void LogFailed(string failure);
+
+    [LoggerMessage(LogLevel.Warning, "addresses were not announced: {Cause}")]
+    private partial void LogNotAnnounced(string cause);
+
+    /// <summary>One request's turn; its end starts the lease anew.</summary>
+    private sealed class Use(TargetMigration owner, CancellationTokenSource? limit) : IDisposable
+    {
+        public CancellationToken Token => limit?.Token ?? CancellationToken.None;
+
+        public void Dispose()
+        {
+            limit?.Dispose();
+            Interlocked.Decrement(ref owner._activeRequests);
+            if (!MigrationTransitions.IsFinal(owner._journal.Phase) && owner._journal.Phase != MigrationPhase.Committed)
+            {
+                owner._leaseTimer.Change(owner._lease, Timeout.InfiniteTimeSpan);
+            }
+
+            owner._step.Release();
+        }
+    }
+}

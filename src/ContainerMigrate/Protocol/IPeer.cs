@@ -1,0 +1,51 @@
+using ContainerMigrate.Migration;
+
+namespace ContainerMigrate.Protocol;
+
+/// <summary>
+/// The destination as the source sees it. Every call is bounded in time; a failure of the peer arrives as a
+/// <see cref="MigrationException"/> that carries the peer's own words, a failure of the wire as <see cref="PeerUnreachableException"/>.
+/// </summary>
+public interface IPeer
+{
+    /// <summary>Its name in the list of hosts.</summary>
+    string Name { get; }
+
+    Task<PeerCheckReply> CheckAsync(PeerCheckRequest request, CancellationToken cancellationToken);
+
+    Task<ReserveReply> ReserveAsync(ReserveRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Streams what <paramref name="write"/> produces; returns when the peer has verified all of it.</summary>
+    Task<StreamReply> SendAsync(string migrationId, BulkTransfer stream, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken);
+
+    Task<PrepareReply> PrepareAsync(string migrationId, PrepareRequest request, CancellationToken cancellationToken);
+
+    Task<PeerState> GoAsync(string migrationId, GoRequest request, CancellationToken cancellationToken);
+
+    Task<PeerState> AbortAsync(string migrationId, AbortRequest request, CancellationToken cancellationToken);
+
+    Task<PeerState> GetStateAsync(string migrationId, CancellationToken cancellationToken);
+
+    /// <summary>Tells the destination that the source's copy is gone.</summary>
+    Task<PeerState> FinishAsync(string migrationId, CancellationToken cancellationToken);
+}
+
+/// <summary>The bulk streams of a migration.</summary>
+public enum BulkTransfer
+{
+    /// <summary>Layers of the image that the destination lacks.</summary>
+    Image,
+
+    /// <summary>The writable layer.</summary>
+    Layer,
+
+    /// <summary>CRIU's image files.</summary>
+    Checkpoint,
+}
+
+/// <summary>The peer did not answer: what it did with the request is not known.</summary>
+public sealed class PeerUnreachableException(string host, string reason, Exception? innerException = null)
+    : Exception($"{host} does not answer: {reason}", innerException)
+{
+    public string Host { get; } = host;
+}

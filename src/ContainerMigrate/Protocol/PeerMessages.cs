@@ -1,0 +1,50 @@
+using System.Text.Json.Nodes;
+using ContainerMigrate.Checks;
+using ContainerMigrate.Containers;
+using ContainerMigrate.Host;
+using ContainerMigrate.Migration;
+
+namespace ContainerMigrate.Protocol;
+
+/// <summary><c>POST /peer/v1/check</c>: would this container fit there?</summary>
+/// <param name="Skip">Checks whose errors do not count.</param>
+public sealed record PeerCheckRequest(ContainerManifest Manifest, HostFacts SourceFacts, IReadOnlyList<string> Skip);
+
+/// <summary>What the destination says to a <see cref="PeerCheckRequest"/>.</summary>
+/// <param name="MissingLayers">Layer digests to send; empty when the image is complete there.</param>
+/// <param name="Checked">Names of the checks that ran there.</param>
+public sealed record PeerCheckReply(HostFacts Facts, IReadOnlyList<CheckFinding> Findings, IReadOnlyList<string> MissingLayers, IReadOnlyList<string> Checked);
+
+/// <summary><c>POST /peer/v1/migrations</c>: hold name, address, memory and disk under a lease.</summary>
+/// <param name="LeaseSeconds">Without a message for that long, and before PREPARED, the destination gives up by itself.</param>
+/// <param name="FreezeTimeoutSeconds">Upper bound for everything between freeze and GO.</param>
+public sealed record ReserveRequest(
+    string MigrationId, int Epoch, ContainerManifest Manifest, HostFacts SourceFacts, IReadOnlyList<string> Skip, double LeaseSeconds, double FreezeTimeoutSeconds);
+
+/// <summary>Reserved, or refused with the findings that say why.</summary>
+public sealed record ReserveReply(bool Reserved, IReadOnlyList<CheckFinding> Findings, IReadOnlyList<string> MissingLayers);
+
+/// <summary>Answer to the end of a stream: what arrived and was verified.</summary>
+public sealed record StreamReply(long Entries, long Bytes);
+
+/// <summary><c>POST /peer/v1/migrations/ID/prepare</c>: rebuild and hold.</summary>
+public sealed record PrepareRequest(int Epoch);
+
+/// <summary>Rebuilt and held.</summary>
+/// <param name="Parts">Milliseconds of the destination's steps, in order.</param>
+public sealed record PrepareReply(string ContainerId, IReadOnlyDictionary<string, double> Parts);
+
+/// <summary><c>POST /peer/v1/migrations/ID/go</c>: the source has recorded GO.</summary>
+/// <param name="RestartPolicy">What the container gets once it runs.</param>
+public sealed record GoRequest(int Epoch, JsonObject RestartPolicy);
+
+/// <summary><c>POST /peer/v1/migrations/ID/abort</c></summary>
+public sealed record AbortRequest(int Epoch, string Reason);
+
+/// <summary>Where the destination stands; its phase is durable when this is sent.</summary>
+/// <param name="Phase"><see cref="MigrationPhase.Committed"/>, <see cref="MigrationPhase.Aborted"/>, ... ; <see cref="MigrationPhase.New"/> when it never heard of the migration.</param>
+/// <param name="Running">True once the runtime has said that the container runs.</param>
+public sealed record PeerState(MigrationPhase Phase, int Epoch, bool Running, string Detail, MigrationFailure? Failure, IReadOnlyDictionary<string, double>? Parts);
+
+/// <summary>Body of every peer answer that is not a success.</summary>
+public sealed record PeerError(MigrationFailure Failure);
