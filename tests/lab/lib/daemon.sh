@@ -64,3 +64,10 @@ lab_pair() {
   code=$(on h1 ctmigrate hosts code --json | jq -er .code) || die "h1 gave no pairing code"
   on h2 ctmigrate hosts pair h1 --code "$code"
 }
+
+lab_deploy() {
+  local host
+  lab_install "$@"
+  for host in "${LAB_HOSTS[@]}"; do lab_daemon "$host" restart; done
+  lab_pair
+}
