@@ -87,8 +87,8 @@ lab: stage ## the lab, with both daemons running and paired; DOCKER=26|28
 	tests/lab/lab deploy $(STAGE)
 
 .PHONY: lab-down
-lab-down: ## removes the labs of lab, demo and test, whatever state they are in
-	for lab in $${CTM_LAB:-ctm} ctmdemo ctmtest ctmbench; do CTM_LAB=$$lab tests/lab/lab down; done
+lab-down: ## removes the lab, whatever state it is in
+	tests/lab/lab down
 
 .PHONY: clean
 clean: ## removes what was built here

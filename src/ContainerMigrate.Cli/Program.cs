@@ -1,1 +1,3 @@
-return 0;
+using ContainerMigrate.Cli;
+
+return await CommandLine.RunAsync(args, StandardStreams.OfProcess(), TimeProvider.System);

@@ -5,7 +5,8 @@ namespace ContainerMigrate.Api;
 /// <summary>
 /// JSON of the local HTTP API: snake_case names, enumerations as text, nothing for null.
 /// Generated deserializers set every <c>init</c> property, to null where the JSON leaves it out; property initializers are
-/// lost. The types therefore put their defaults into the accessor: <c>init => field = value ?? ...</c>.
+/// lost. The types therefore put their defaults into the accessor: <c>init => field = value ?? ...</c>. For the same reason a
+/// constructor parameter that may be null has a default: null is left out when written, and what has no default must be there.
 /// </summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,

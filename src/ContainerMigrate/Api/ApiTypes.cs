@@ -209,15 +209,15 @@ public sealed record HostsReport
 
 /// <summary>A one-time code that lets one other host pair with this one.</summary>
 /// <param name="RequestedBy">Name of the host that asked, or null when an operator here opened it.</param>
-public sealed record PairingCode(string Code, DateTimeOffset ExpiresAt, string? RequestedBy);
+public sealed record PairingCode(string Code, DateTimeOffset ExpiresAt, string? RequestedBy = null);
 
 /// <summary><c>POST /v1/hosts/pair</c></summary>
 /// <param name="Host"><c>name</c>, <c>name:port</c>, <c>address</c>.</param>
 /// <param name="Code">The code shown on the other side; null asks it to make and show one.</param>
-public sealed record PairRequest(string Host, string? Code);
+public sealed record PairRequest(string Host, string? Code = null);
 
 /// <summary>Answer to <see cref="PairRequest"/>: either paired, or the code is now shown on the other side.</summary>
-public sealed record PairReply(bool Paired, HostStatus? Host, string Message);
+public sealed record PairReply(bool Paired, HostStatus? Host = null, string Message = "");
 
 /// <summary><c>POST /v1/announce</c></summary>
 public sealed record AnnounceRequest(string Container);

@@ -46,8 +46,8 @@ public sealed class MigrationProgress(MigrationStatus initial, TimeProvider time
         signal.SetResult();
     }
 
-    /// <summary>Says in a few words what is being done.</summary>
-    public void Say(string activity) => Update(s => s with { Activity = activity });
+    /// <summary>Says in a few words what is being done; nothing is being sent any more.</summary>
+    public void Say(string activity) => Update(s => s with { Activity = activity, TotalBytes = 0, SentBytes = 0, BytesPerSecond = 0 });
 
     /// <summary>Starts a transfer of about <paramref name="totalBytes"/> and returns where its byte count is reported.</summary>
     public IProgress<long> BeginTransfer(string activity, long totalBytes)

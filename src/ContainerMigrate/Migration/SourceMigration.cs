@@ -285,7 +285,7 @@ public sealed partial class SourceMigration
     {
         _journal.Append(phase, data);
         LogPhase(phase, activity);
-        Progress.Update(s => s with { Phase = phase, Activity = activity });
+        Progress.Update(s => s with { Phase = phase, Activity = activity, TotalBytes = 0, SentBytes = 0, BytesPerSecond = 0 });
     }
 
     private static string StageOf(MigrationPhase phase) => phase switch

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using ContainerMigrate.Api;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Migration;
@@ -77,4 +78,22 @@ public sealed class ApiJsonTests
 
         JsonSerializer.Deserialize(json, ApiJson.Default.MigrationStatus)!.Result!.PauseParts.Keys.ShouldBe(["freeze", "Dump images"]);
     }
+
+    [Fact]
+    public void WhatIsLeftOutBecauseItIsNullMayBeMissing()
+    {
+        var request = new PairRequest("h2", null);
+        var code = new PairingCode("1234-5678", DateTimeOffset.UnixEpoch, null);
+        var reply = new PairReply(false, null, "look at h2");
+        var error = new ApiError("no", ExitCodes.Refused);
+        var item = new DoctorItem("criu", "ok", "4.2.1");
+
+        RoundTrip(request, ApiJson.Default.PairRequest).ShouldBe(request);
+        RoundTrip(code, ApiJson.Default.PairingCode).ShouldBe(code);
+        RoundTrip(reply, ApiJson.Default.PairReply).ShouldBe(reply);
+        RoundTrip(error, ApiJson.Default.ApiError).ShouldBe(error);
+        RoundTrip(item, ApiJson.Default.DoctorItem).ShouldBe(item);
+    }
+
+    private static T RoundTrip<T>(T value, JsonTypeInfo<T> type) => JsonSerializer.Deserialize(JsonSerializer.Serialize(value, type), type)!;
 }

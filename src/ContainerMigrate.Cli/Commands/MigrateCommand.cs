@@ -1,0 +1,113 @@
+using System.CommandLine;
+using ContainerMigrate.Api;
+using ContainerMigrate.Cli.Daemon;
+using ContainerMigrate.Cli.Reporting;
+
+namespace ContainerMigrate.Cli.Commands;
+
+internal static class MigrateCommand
+{
+    private static readonly string[] Modes = ["auto", "stop-and-copy"];
+    private static readonly string[] LaterModes = ["precopy", "postcopy"];
+
+    public static Command Create(CommandContext context, ExamplesHelp help)
+    {
+        var container = Operands.Container();
+        var host = Operands.Host();
+        var dryRun = new Option<bool>("--dry-run") { Description = "Check and reserve on both hosts, then give everything back" };
+        var mode = Mode();
+        var skip = Operands.Skip();
+        var deadline = Operands.DurationOption("--deadline", "Give up when it has not been handed over after this long (default: the daemon's setting)");
+        var freezeTimeout = Operands.DurationOption(
+            "--freeze-timeout", "Give up when the container has been frozen for this long before the handover (default: the daemon's setting)");
+        var keepSource = new Option<bool>("--keep-source") { Description = "Keep the stopped container on this host instead of removing it" };
+        var detach = new Option<bool>("--detach") { Description = "Print the migration's id and return at once; see `ctmigrate watch`" };
+        var json = CommandContext.JsonOption("Print one JSON object a line while it goes on, and a last one with the result");
+        var command = new Command("migrate", "Move a running container to a paired host.")
+        {
+            container, host, dryRun, mode, skip, deadline, freezeTimeout, keepSource, detach, json,
+        };
+        context.SetAction(command, async (arguments, daemon, cancellationToken) =>
+        {
+            var request = new MigrateRequest
+            {
+                Container = arguments.GetRequiredValue(container),
+                Host = arguments.GetRequiredValue(host),
+                Mode = arguments.GetRequiredValue(mode),
+                DryRun = arguments.GetValue(dryRun),
+                Skip = arguments.GetRequiredValue(skip),
+                DeadlineSeconds = arguments.GetValue(deadline)?.TotalSeconds,
+                FreezeTimeoutSeconds = arguments.GetValue(freezeTimeout)?.TotalSeconds,
+                KeepSource = arguments.GetValue(keepSource),
+            };
+            return await RunAsync(context, daemon, request, arguments.GetValue(detach), arguments.GetValue(json), cancellationToken);
+        });
+        help.Add(command, """
+            Examples:
+              ctmigrate migrate web h2
+              ctmigrate migrate web h2 --dry-run
+              ctmigrate migrate web h2 --freeze-timeout 10s --deadline 10m
+              ctmigrate migrate web h2 --detach
+
+            DURATION is a number with a unit: ms, s, m or h (500ms, 10s, 1m30s).
+            Ctrl-C cancels: the container goes on running here. A second Ctrl-C leaves the
+            migration to the daemon.
+            Exit code 0 when it is done; 10 when a check refused it; 20 when it failed and the
+            container runs here; see `ctmigrate --help` for the others.
+            """);
+        return command;
+    }
+
+    private static async Task<int> RunAsync(
+        CommandContext context, DaemonClient daemon, MigrateRequest request, bool detach, bool json, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (detach)
+            {
+                var detached = await daemon.MigrateAsync(request, cancellationToken);
+                if (json)
+                {
+                    context.WriteJson(detached, ApiJson.Default.MigrationAccepted);
+                }
+                else
+                {
+                    context.Streams.Output.WriteLine(detached.Id);
+                }
+
+                return ExitCodes.Done;
+            }
+
+            var watch = new MigrationWatch(context, daemon, json);
+            return await watch.StartAsync(request, cancellationToken);
+        }
+        catch (DaemonException error) when (json)
+        {
+            context.Streams.Output.WriteLine(OutcomeJson.Of(request, error));
+            throw;
+        }
+    }
+
+    private static Option<string> Mode()
+    {
+        var option = new Option<string>("--mode")
+        {
+            Description = "How memory is moved: stop-and-copy (while the container is frozen), or auto (the best that both hosts can do)",
+            HelpName = "auto|stop-and-copy",
+            DefaultValueFactory = _ => Modes[0],
+        };
+        option.Validators.Add(result =>
+        {
+            var mode = result.GetValueOrDefault<string>();
+            if (LaterModes.Contains(mode))
+            {
+                result.AddError($"--mode {mode} is not in this version yet; it has {string.Join(" and ", Modes)}");
+            }
+            else if (!Modes.Contains(mode))
+            {
+                result.AddError($"there is no mode '{mode}'; the modes are {string.Join(" and ", Modes)}");
+            }
+        });
+        return option;
+    }
+}

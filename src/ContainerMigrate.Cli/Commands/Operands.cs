@@ -1,0 +1,64 @@
+using System.CommandLine;
+using ContainerMigrate.Checks;
+using ContainerMigrate.Cli.Units;
+
+namespace ContainerMigrate.Cli.Commands;
+
+/// <summary>Arguments and options that several verbs share.</summary>
+internal static class Operands
+{
+    public static Argument<string> Container() => new("CONTAINER")
+    {
+        Description = "Name or id of a running container on this host; docker:NAME or runc:ID where a name is not enough",
+    };
+
+    public static Argument<string> Host() => new("HOST")
+    {
+        Description = "A paired host, by the name that `ctmigrate hosts` shows",
+    };
+
+    public static Argument<string?> OptionalMigration(string description) => new("ID")
+    {
+        Description = description,
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    public static Option<IReadOnlyList<string>> Skip() => new("--skip")
+    {
+        Description = $"Checks whose errors do not count, separated by commas: {string.Join(", ", CheckNames.All)}",
+        HelpName = "CHECK,...",
+        Arity = ArgumentArity.OneOrMore,
+        DefaultValueFactory = _ => [],
+        CustomParser = result =>
+        {
+            var names = result.Tokens
+                .SelectMany(token => token.Value.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+                .Distinct()
+                .ToList();
+            foreach (var unknown in names.Except(CheckNames.All))
+            {
+                result.AddError($"there is no check '{unknown}'; the checks are {string.Join(", ", CheckNames.All)}");
+            }
+
+            return names;
+        },
+    };
+
+    /// <summary>An option that takes a duration; null when it is not given.</summary>
+    public static Option<TimeSpan?> DurationOption(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "DURATION",
+        CustomParser = result =>
+        {
+            var text = result.Tokens[0].Value;
+            if (Duration.TryParse(text, out var duration))
+            {
+                return duration;
+            }
+
+            result.AddError($"{name} takes {Duration.Form}, not '{text}'");
+            return null;
+        },
+    };
+}

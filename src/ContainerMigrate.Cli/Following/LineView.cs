@@ -1,0 +1,62 @@
+using ContainerMigrate.Api;
+using ContainerMigrate.Checks;
+using ContainerMigrate.Cli.Reporting;
+
+namespace ContainerMigrate.Cli.Following;
+
+/// <summary>Plain lines for pipes and logs: one at every change of stage, and one every few seconds of a long transfer.</summary>
+internal sealed class LineView(TextWriter output, TextWriter error, TimeProvider time) : IMigrationView
+{
+    private static readonly TimeSpan TransferInterval = TimeSpan.FromSeconds(5);
+
+    private string _stage = "";
+    private long _lastLine;
+    private bool _warned;
+
+    public void Show(MigrationStatus status)
+    {
+        WriteWarnings(status);
+        if (MigrationVerdict.HasEnded(status))
+        {
+            return;
+        }
+
+        var stage = MigrationText.Stage(status);
+        var transfer = MigrationText.Transfer(status);
+        if (stage == _stage && (transfer.Length == 0 || time.GetElapsedTime(_lastLine) < TransferInterval))
+        {
+            return;
+        }
+
+        _stage = stage;
+        _lastLine = time.GetTimestamp();
+        output.WriteLine(transfer.Length == 0
+            ? $"{MigrationText.Title(status)}  {stage}"
+            : $"{MigrationText.Title(status)}  {stage}  {transfer}");
+    }
+
+    public void Note(string text) => error.WriteLine($"ctmigrate: {OneLine.Of(text)}");
+
+    public ValueTask FinishAsync(MigrationStatus status, MigrationVerdict verdict)
+    {
+        WriteWarnings(status);
+        SummaryText.Write(output, status, verdict);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private void WriteWarnings(MigrationStatus status)
+    {
+        if (_warned || status.Findings.Count == 0)
+        {
+            return;
+        }
+
+        _warned = true;
+        foreach (var finding in status.Findings.Where(f => f.Severity == CheckSeverity.Warning))
+        {
+            output.WriteLine(SummaryText.Warning(finding));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using ContainerMigrate.Api;
+using ContainerMigrate.Checks;
+using ContainerMigrate.Cli.Units;
+
+namespace ContainerMigrate.Cli.Reporting;
+
+/// <summary>The table of <c>ctmigrate check</c>: findings of both hosts, worst first, then the estimate and the verdict.</summary>
+internal static class CheckReportText
+{
+    /// <param name="skip">What the operator gave to <c>--skip</c>.</param>
+    public static void Write(StandardStreams streams, CheckReport report, IReadOnlyList<string> skip)
+    {
+        var output = streams.Output;
+        output.WriteLine(OneLine.Of($"{report.Runtime}:{report.Container}  {report.Source} -> {report.Destination}"));
+        output.WriteLine();
+        var table = new TextTable(StatusColor.Of);
+        foreach (var finding in report.Findings.OrderByDescending(f => f.Severity))
+        {
+            table.Add(Word(finding, skip), finding.Check, finding.Host, WithHint(finding.Message, finding.Hint));
+        }
+
+        var quiet = report.Checked.Where(name => report.Findings.All(f => f.Check != name)).ToList();
+        if (quiet.Count > 0)
+        {
+            table.Add("ok", "", "", string.Join(", ", quiet));
+        }
+
+        table.Write(output, streams.FoldWidth, streams.Colors, "  ");
+        output.WriteLine();
+        WriteEstimate(output, report);
+        WriteVerdict(output, report, skip);
+    }
+
+    private static void WriteEstimate(TextWriter output, CheckReport report)
+    {
+        var image = report.ImageBytesToSend > 0 ? $"{ByteSize.Format(report.ImageBytesToSend)} of its image" : "no image data";
+        output.WriteLine($"to send: {ByteSize.Format(report.MemoryBytes)} memory, {ByteSize.Format(report.WritableLayerBytes)} files, {image}");
+        output.WriteLine(report.PredictedPauseMs is { } pause
+            ? $"predicted pause: {Duration.FormatMilliseconds(pause)} ({OneLine.Of(report.Mode)})"
+            : $"predicted pause: not known ({OneLine.Of(report.Mode)})");
+    }
+
+    private static void WriteVerdict(TextWriter output, CheckReport report, IReadOnlyList<string> skip)
+    {
+        if (report.Ok)
+        {
+            output.WriteLine(OneLine.Of($"{report.Container} can move to {report.Destination}"));
+            return;
+        }
+
+        var names = report.Findings
+            .Where(f => f.Severity == CheckSeverity.Error && !skip.Contains(f.Check))
+            .Select(f => f.Check)
+            .Distinct()
+            .ToList();
+        output.WriteLine(OneLine.Of($"{report.Container} cannot move to {report.Destination}: see {string.Join(", ", names)}"));
+        output.WriteLine($"to try it all the same: --skip {string.Join(',', skip.Concat(names))}");
+    }
+
+    private static string Word(CheckFinding finding, IReadOnlyList<string> skip) => finding.Severity switch
+    {
+        CheckSeverity.Error when skip.Contains(finding.Check) => "skipped",
+        CheckSeverity.Error => "error",
+        CheckSeverity.Warning => "warning",
+        _ => "info",
+    };
+
+    private static string WithHint(string message, string? hint) =>
+        hint is null ? OneLine.Of(message) : $"{OneLine.Of(message)}\nnext: {OneLine.Of(hint)}";
+}

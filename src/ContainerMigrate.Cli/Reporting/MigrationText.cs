@@ -1,0 +1,78 @@
+using ContainerMigrate.Api;
+using ContainerMigrate.Checks;
+using ContainerMigrate.Cli.Units;
+using ContainerMigrate.Migration;
+
+namespace ContainerMigrate.Cli.Reporting;
+
+/// <summary>The phrases for a migration that all views share.</summary>
+internal static class MigrationText
+{
+    /// <summary><c>web -> h2</c></summary>
+    public static string Title(MigrationStatus status) => OneLine.Of($"{status.Container} -> {status.Destination}");
+
+    /// <summary>What is being done, in the daemon's words, or in ours for the phase.</summary>
+    public static string Stage(MigrationStatus status) =>
+        status.Phase == MigrationPhase.InDoubt ? OneLine.Of($"in doubt: {(status.Activity.Length > 0 ? status.Activity : $"waiting for {status.Destination} to answer")}")
+        : status.Activity.Length > 0 ? OneLine.Of(status.Activity)
+        : Phase(status.Phase);
+
+    /// <summary>A phase in the words of the documentation.</summary>
+    public static string Phase(MigrationPhase phase) => phase switch
+    {
+        MigrationPhase.New => "check",
+        MigrationPhase.Planned or MigrationPhase.Reserved => "reserve",
+        MigrationPhase.PreCopy => "pre-copy",
+        MigrationPhase.Receiving => "receive",
+        MigrationPhase.Frozen => "switchover",
+        MigrationPhase.Prepared => "prepared",
+        MigrationPhase.Go => "commit",
+        MigrationPhase.Committed => "activate",
+        MigrationPhase.Destroyed => "clean up",
+        MigrationPhase.Done => "done",
+        MigrationPhase.Aborted => "aborted",
+        MigrationPhase.InDoubt => "in doubt",
+        _ => phase.ToString(),
+    };
+
+    /// <summary><c>1.1 GiB of 1.9 GiB at 910 MB/s</c>, or empty when nothing is being sent.</summary>
+    public static string Transfer(MigrationStatus status)
+    {
+        if (status.TotalBytes <= 0 && status.SentBytes <= 0)
+        {
+            return "";
+        }
+
+        var amount = status.TotalBytes > 0
+            ? $"{ByteSize.Format(status.SentBytes)} of {ByteSize.Format(status.TotalBytes)}"
+            : ByteSize.Format(status.SentBytes);
+        return status.BytesPerSecond > 0 ? $"{amount} at {ByteRate.Format(status.BytesPerSecond)}" : amount;
+    }
+
+    /// <summary><c>done: pause 231 ms seen by the network, total 8.4 s, 4 rounds, 2.1 GiB sent (1.3 GiB on the wire)</c></summary>
+    public static string Done(MigrationResult result)
+    {
+        var text = $"done: pause {Duration.FormatMilliseconds(result.PauseMs)} seen by the network, total {Duration.FormatMilliseconds(result.TotalMs)}";
+        if (result.Rounds > 0)
+        {
+            text += result.Rounds == 1 ? ", 1 round" : $", {result.Rounds} rounds";
+        }
+
+        text += $", {ByteSize.Format(result.SentBytes)} sent";
+        return result.WireBytes > 0 && result.WireBytes != result.SentBytes ? $"{text} ({ByteSize.Format(result.WireBytes)} on the wire)" : text;
+    }
+
+    /// <summary><c>pause 231 ms (predicted 240): freeze 20, dump 60, copy 30, restore 120</c>; null when the parts are not known.</summary>
+    public static string? PauseParts(MigrationResult result)
+    {
+        if (result.PauseParts.Count == 0)
+        {
+            return null;
+        }
+
+        var parts = string.Join(", ", result.PauseParts.Select(part => FormattableString.Invariant($"{OneLine.Of(part.Key)} {part.Value:0}")));
+        return result.PredictedMs is { } predicted
+            ? FormattableString.Invariant($"pause in ms: {parts}; predicted {predicted:0}")
+            : $"pause in ms: {parts}";
+    }
+}

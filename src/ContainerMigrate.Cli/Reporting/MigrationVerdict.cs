@@ -1,0 +1,65 @@
+using ContainerMigrate.Api;
+using ContainerMigrate.Checks;
+using ContainerMigrate.Migration;
+
+namespace ContainerMigrate.Cli.Reporting;
+
+/// <summary>How a migration ended, as the command line tells it.</summary>
+/// <param name="ExitCode">One of <see cref="ExitCodes"/>.</param>
+/// <param name="SourceState">See <see cref="MigrationStatus.SourceState"/>.</param>
+/// <param name="DestinationState">See <see cref="MigrationStatus.DestinationState"/>.</param>
+internal sealed record MigrationVerdict(int ExitCode, string SourceState, string DestinationState)
+{
+    /// <summary>True when nothing more will happen without somebody acting.</summary>
+    public static bool HasEnded(MigrationStatus status) =>
+        status.EndedAt is not null || MigrationTransitions.IsFinal(status.Phase);
+
+    /// <summary>Reads it off the last status; what the daemon left out follows from the phase.</summary>
+    public static MigrationVerdict Of(MigrationStatus status) => new(
+        status.ExitCode ?? ExitCodeOf(status),
+        status.SourceState ?? status.Phase switch
+        {
+            MigrationPhase.Done or MigrationPhase.Destroyed => "removed",
+            MigrationPhase.Aborted => "running",
+            _ => "frozen",
+        },
+        status.DestinationState ?? status.Phase switch
+        {
+            MigrationPhase.Done or MigrationPhase.Destroyed or MigrationPhase.Committed => "running",
+            MigrationPhase.Aborted => "absent",
+            _ => "unknown",
+        });
+
+    /// <summary>One sentence: where the container is, and what each host was left with.</summary>
+    public string Describe(MigrationStatus status)
+    {
+        var (container, source, destination) = (status.Container, status.Source, status.Destination);
+        var here = SourceState switch
+        {
+            "running" => $"{container} runs on {source} as before",
+            "paused" => $"{container} is paused on {source} as before",
+            "frozen" => $"{container} is frozen on {source}",
+            "stopped" => $"a stopped copy of {container} is kept on {source}",
+            "removed" => $"{container} is gone from {source}",
+            _ => $"the state of {container} on {source} is not known",
+        };
+        var there = DestinationState switch
+        {
+            "absent" => $"nothing is left on {destination}",
+            "held" => $"{destination} holds a rebuilt copy that has not run",
+            "running" => $"{container} runs on {destination}",
+            "paused" => $"{container} is paused on {destination}",
+            _ => $"what {destination} holds is not known until it answers",
+        };
+        return $"{here}; {there}";
+    }
+
+    private static int ExitCodeOf(MigrationStatus status) => status.Phase switch
+    {
+        MigrationPhase.Done or MigrationPhase.Destroyed or MigrationPhase.Committed => ExitCodes.Done,
+        MigrationPhase.Go or MigrationPhase.InDoubt => ExitCodes.InDoubt,
+        _ when status.Failure?.Stage is "check" or "reserve" => ExitCodes.Refused,
+        _ when status.Failure is null && status.Findings.Any(f => f.Severity == CheckSeverity.Error) => ExitCodes.Refused,
+        _ => ExitCodes.FailedSourceRunning,
+    };
+}
