@@ -13,6 +13,8 @@ internal sealed partial class NetlinkSocket : IDisposable
     private const int DoNotWait = 0x40; // MSG_DONTWAIT
     private const int TryAgain = 11; // EAGAIN
 
+    private const int DumpBufferBytes = 64 * 1024; // the kernel fills up to 32 KiB at a time (netlink_dump)
+
     private readonly SafeFileHandle _handle;
 
     internal NetlinkSocket(int protocol)
@@ -54,6 +56,57 @@ internal sealed partial class NetlinkSocket : IDisposable
             }
 
             return count >= 0 ? buffer[..(int)count] : Errno.Last == TryAgain ? [] : throw Errno.Exception("reading from netlink", Errno.Last);
+        }
+    }
+
+    /// <summary>All datagrams of a dump request whose family header is all zeros.</summary>
+    internal List<byte[]> Dump(ushort type, int headerBytes)
+    {
+        const int Attempts = 10;
+        for (var attempt = 1; ; attempt++)
+        {
+            var (datagrams, interrupted) = DumpOnce(type, headerBytes);
+            if (!interrupted || attempt == Attempts)
+            {
+                return datagrams;
+            }
+        }
+    }
+
+    private (List<byte[]> Datagrams, bool Interrupted) DumpOnce(ushort type, int headerBytes)
+    {
+        const int NetlinkHeaderBytes = 16;
+        const ushort RequestDump = 0x301; // NLM_F_REQUEST | NLM_F_DUMP
+        var request = new byte[NetlinkHeaderBytes + headerBytes];
+        BitConverter.TryWriteBytes(request, request.Length);
+        BitConverter.TryWriteBytes(request.AsSpan(4), type);
+        BitConverter.TryWriteBytes(request.AsSpan(6), RequestDump);
+        Send(request);
+        List<byte[]> datagrams = [];
+        var interrupted = false;
+        var buffer = new byte[DumpBufferBytes];
+        while (true)
+        {
+            var datagram = Receive(buffer);
+            if (datagram.IsEmpty)
+            {
+                throw new IOException("netlink ended a dump early");
+            }
+
+            datagrams.Add(datagram.ToArray());
+            foreach (var message in new NetlinkMessages(datagram))
+            {
+                interrupted |= message.IsInterrupted;
+                if (message.Error is { } error and not 0)
+                {
+                    throw Errno.Exception("netlink dump", error);
+                }
+
+                if (message.IsDone)
+                {
+                    return (datagrams, interrupted);
+                }
+            }
         }
     }
 
