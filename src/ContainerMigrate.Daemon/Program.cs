@@ -1,1 +1,51 @@
-return 0;
+using System.Net.Sockets;
+using ContainerMigrate.Api;
+using ContainerMigrate.Daemon;
+using ContainerMigrate.Daemon.Configuration;
+using ContainerMigrate.Daemon.Logging;
+using Microsoft.AspNetCore.Connections;
+using Serilog.Extensions.Logging;
+
+try
+{
+    var arguments = CommandLine.Parse(args);
+    if (arguments.ShowHelp)
+    {
+        Console.WriteLine(CommandLine.Help);
+        return ExitCodes.Done;
+    }
+
+    if (arguments.ShowVersion)
+    {
+        Console.WriteLine($"ctmigrated {DaemonVersion.Current}");
+        return ExitCodes.Done;
+    }
+
+    var options = ConfigurationFile.Read(arguments.ConfigurationFile ?? DaemonOptions.DefaultConfigurationFile, required: arguments.ConfigurationFile is not null);
+    if (arguments.StateDirectory is { } stateDirectory)
+    {
+        options = options with { StateDirectory = stateDirectory };
+    }
+
+    using var state = StateDirectory.Open(options);
+    await using var logger = DaemonLogging.Create(options);
+    using var host = DaemonHost.Build(
+        options,
+        logging => logging.AddProvider(new SerilogLoggerProvider(logger)));
+    await host.RunAsync();
+    return ExitCodes.Done;
+}
+catch (ConfigurationException e)
+{
+    return Refuse(e.Message);
+}
+catch (IOException e) when (e.InnerException is AddressInUseException or SocketException)
+{
+    return Refuse($"cannot listen for peers: {e.Message} (peer_listen and peer_port in the configuration)");
+}
+
+static int Refuse(string message)
+{
+    Console.Error.WriteLine($"{(DaemonLogging.UnderJournal ? "<3>" : "")}ctmigrated: {message}");
+    return ExitCodes.Usage;
+}

@@ -24,6 +24,7 @@ namespace ContainerMigrate.Api;
 [JsonSerializable(typeof(MigrationAccepted))]
 [JsonSerializable(typeof(MigrationList))]
 [JsonSerializable(typeof(ApiError))]
+[JsonSerializable(typeof(VersionReport))]
 [JsonSerializable(typeof(HostsReport))]
 [JsonSerializable(typeof(HostStatus))]
 [JsonSerializable(typeof(PairingCode))]

@@ -194,6 +194,9 @@ public sealed record HostStatus
     public double? ClockOffsetMs { get; init; }
 }
 
+/// <summary><c>GET /v1/version</c></summary>
+public sealed record VersionReport(string Host, string Version);
+
 /// <summary><c>GET /v1/hosts</c></summary>
 public sealed record HostsReport
 {

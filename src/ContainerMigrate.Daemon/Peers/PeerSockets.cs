@@ -1,0 +1,17 @@
+using System.Net.Sockets;
+
+namespace ContainerMigrate.Daemon.Peers;
+
+/// <summary>What every TCP connection between daemons is set to.</summary>
+internal static class PeerSockets
+{
+    /// <summary>Control messages leave at once, and a peer whose host or link has died is noticed after about 25 s of silence even by a side that only waits.</summary>
+    public static void Configure(Socket socket)
+    {
+        socket.NoDelay = true;
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, optionValue: true);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 10);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 5);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 3);
+    }
+}
