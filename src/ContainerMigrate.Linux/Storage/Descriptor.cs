@@ -23,8 +23,13 @@ internal readonly struct Descriptor(int value) : IDisposable, IEquatable<Descrip
         ArgumentException.ThrowIfNullOrEmpty(path);
         fixed (byte* bytes = Encoding.UTF8.GetBytes(path + '\0'))
         {
-            var descriptor = FileCalls.OpenAt(
-                FileCalls.CurrentDirectory, bytes, FileCalls.ReadOnly | FileCalls.DirectoryOnly | FileCalls.CloseOnExec, 0);
+            var flags = FileCalls.ReadOnly | FileCalls.DirectoryOnly | FileCalls.CloseOnExec;
+            var descriptor = FileCalls.OpenAt(FileCalls.CurrentDirectory, bytes, flags | FileCalls.NoAccessTime, 0);
+            if (descriptor < 0 && Marshal.GetLastPInvokeError() == ErrorCode.NotPermitted)
+            {
+                descriptor = FileCalls.OpenAt(FileCalls.CurrentDirectory, bytes, flags, 0);
+            }
+
             return descriptor >= 0 ? new(descriptor) : throw FileError.Last("open", path);
         }
     }

@@ -1,4 +1,6 @@
 using ContainerMigrate.Storage;
+using Shouldly;
+using Xunit;
 
 namespace ContainerMigrate.Tests.Storage;
 

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using ContainerMigrate.Linux.Storage;
 using ContainerMigrate.Storage;
+using Xunit;
 
 namespace ContainerMigrate.Tests.Storage;
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using ContainerMigrate.Linux.Storage;
 using ContainerMigrate.Storage;
+using Shouldly;
 
 namespace ContainerMigrate.Tests.Storage;
 
@@ -32,6 +33,13 @@ internal sealed class TreeDigest
         using var cursor = new DirectoryCursor(directory);
         digest.Walk(cursor);
         return digest._lines.ToString();
+    }
+
+    /// <summary>The lines in which two listings differ: <c>- expected</c>, <c>+ actual</c>; empty when the trees are alike.</summary>
+    public static IReadOnlyList<string> Differences(string expected, string actual)
+    {
+        var (left, right) = (expected.Split('\n'), actual.Split('\n'));
+        return [.. left.Except(right).Select(line => "- " + line), .. right.Except(left).Select(line => "+ " + line)];
     }
 
     private void Walk(DirectoryCursor cursor)
@@ -74,7 +82,8 @@ internal sealed class TreeDigest
     private void Describe(ReadOnlySpan<byte> name, Descriptor entry, in FileStatus status, int depth)
     {
         _lines.Append(CultureInfo.InvariantCulture, $"{depth} {EntryName.Describe(name)} {Convert.ToString(status.Mode, 8)} {status.UserId}:{status.GroupId} m={Format(status.ModificationTime)}");
-        if (_withAccessTimes)
+        // A symlink's changes when its target is read, and nothing can keep it.
+        if (_withAccessTimes && status.Type != TreeAttributes.SymbolicLink)
         {
             _lines.Append(CultureInfo.InvariantCulture, $" a={Format(status.AccessTime)}");
         }
