@@ -50,10 +50,9 @@ install: publish ## programs, hooks, unit and default configuration, below DESTD
 	ln -sf ../lib/ctmigrate/ctmigrate $(DESTDIR)/usr/bin/ctmigrate
 	ln -sf ../lib/ctmigrate/ctmigrated $(DESTDIR)/usr/sbin/ctmigrated
 	ln -sf /usr/lib/ctmigrate/ctmigrate-runc $(DESTDIR)/usr/local/sbin/runc
-	for unit in $(wildcard packaging/*.service); do install -m 644 -t $(DESTDIR)/usr/lib/systemd/system $$unit; done
-	for config in $(wildcard packaging/ctmigrated.json); do \
-	  [ -e $(DESTDIR)/etc/ctmigrate/ctmigrated.json ] || install -m 644 -t $(DESTDIR)/etc/ctmigrate $$config; \
-	done
+	install -m 644 -t $(DESTDIR)/usr/lib/systemd/system packaging/ctmigrated.service
+	[ -e $(DESTDIR)/etc/ctmigrate/ctmigrated.json ] || \
+	  install -m 644 -t $(DESTDIR)/etc/ctmigrate packaging/ctmigrated.json
 
 # What the lab's hosts get: a tree of its own, so that no file of an earlier version stays in it.
 .PHONY: stage
@@ -87,8 +86,8 @@ lab: stage ## the lab, with both daemons running and paired; DOCKER=26|28
 	tests/lab/lab deploy $(STAGE)
 
 .PHONY: lab-down
-lab-down: ## removes the lab, whatever state it is in
-	tests/lab/lab down
+lab-down: ## removes the labs of lab, demo and test, whatever state they are in
+	for lab in $${CTM_LAB:-ctm} ctmdemo ctmtest ctmbench; do CTM_LAB=$$lab tests/lab/lab down; done
 
 .PHONY: clean
 clean: ## removes what was built here
