@@ -1,0 +1,106 @@
+using System.Globalization;
+using ContainerMigrate.Migration;
+
+namespace ContainerMigrate.Linux.Runtimes.Docker;
+
+/// <summary>A container's directory in the unified cgroup hierarchy, and what can be read there.</summary>
+/// <param name="Directory">Absolute path.</param>
+internal sealed record ContainerCgroup(string Directory)
+{
+    /// <summary>Finds it by the container's init.</summary>
+    /// <param name="id">Has to be a part of the path: a process that sits elsewhere belongs to somebody else.</param>
+    /// <exception cref="MigrationException">The process is gone, or not in a cgroup of this container.</exception>
+    public static ContainerCgroup Find(int pid, string id, string cgroupMount)
+    {
+        string path;
+        try
+        {
+            path = File.ReadLines($"/proc/{pid}/cgroup").FirstOrDefault(l => l.StartsWith("0::", StringComparison.Ordinal))?[3..] ?? "";
+        }
+        catch (IOException e)
+        {
+            throw new MigrationException("check", $"the container's process {pid} is gone", innerException: e);
+        }
+
+        // /docker/ID, /system.slice/docker-ID.scope; an init that makes cgroups of its own sits deeper.
+        var parts = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        var own = Array.FindIndex(parts, p => p.Contains(id, StringComparison.Ordinal));
+        if (own < 0)
+        {
+            throw new MigrationException("check", $"the container's process {pid} is in cgroup '{path}', which is not the container's own",
+                path.Length == 0 ? "Docker must use cgroup v2" : null);
+        }
+
+        var directory = Path.Combine([cgroupMount, .. parts.Take(own + 1)]);
+        return File.Exists(Path.Combine(directory, "cgroup.freeze"))
+            ? new ContainerCgroup(directory)
+            : throw new MigrationException("check", $"{directory} is not a cgroup v2 directory");
+    }
+
+    /// <summary>All processes in it and below.</summary>
+    public IReadOnlyList<int> ReadProcesses()
+    {
+        var processes = new List<int>();
+        try
+        {
+            foreach (var file in System.IO.Directory.EnumerateFiles(Directory, "cgroup.procs", SearchOption.AllDirectories))
+            {
+                processes.AddRange(File.ReadLines(file).Select(l => int.TryParse(l, CultureInfo.InvariantCulture, out var pid) ? pid : 0).Where(p => p > 0));
+            }
+        }
+        catch (IOException)
+        {
+            // It went away while it was read.
+        }
+
+        return processes;
+    }
+
+    /// <summary>Memory that a dump has to carry: anonymous and shared pages, not the page cache.</summary>
+    public long ReadMemoryBytes(IReadOnlyList<int> processes)
+    {
+        try
+        {
+            var statistics = Path.Combine(Directory, "memory.stat");
+            if (File.Exists(statistics))
+            {
+                return SumFields(statistics, ["anon ", "shmem "], unit: 1);
+            }
+        }
+        catch (IOException)
+        {
+            // Read from the processes instead.
+        }
+
+        // Without the memory controller; pages that several processes share are counted for each.
+        return processes.Sum(p =>
+        {
+            try
+            {
+                return SumFields($"/proc/{p}/status", ["RssAnon:", "RssShmem:"], unit: 1024);
+            }
+            catch (IOException)
+            {
+                return 0;
+            }
+        });
+    }
+
+    /// <summary>Kills everything in it at once, frozen or not (Linux 5.14); nothing happens on older kernels, or when it is gone.</summary>
+    public void Kill()
+    {
+        try
+        {
+            File.WriteAllText(Path.Combine(Directory, "cgroup.kill"), "1");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // What is left is the runtime's to kill.
+        }
+    }
+
+    private static long SumFields(string file, string[] fields, int unit) =>
+        File.ReadLines(file)
+            .Where(l => fields.Any(f => l.StartsWith(f, StringComparison.Ordinal)))
+            .Sum(l => long.TryParse(l.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture, out var value) ? value * unit : 0);
+}

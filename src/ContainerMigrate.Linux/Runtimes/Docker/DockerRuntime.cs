@@ -1,0 +1,355 @@
+using System.Text.Json.Nodes;
+using ContainerMigrate.Checks;
+using ContainerMigrate.Containers;
+using ContainerMigrate.Linux.Runtimes.Oci;
+using ContainerMigrate.Migration;
+using ContainerMigrate.Network;
+using Microsoft.Extensions.Logging;
+
+namespace ContainerMigrate.Linux.Runtimes.Docker;
+
+/// <summary>Docker on this host, over its API: 20.10 and newer, with overlay2, cgroup v2 and runc.</summary>
+public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
+{
+    /// <summary>What <see cref="ContainerReference.Runtime"/> says of Docker's containers.</summary>
+    public const string RuntimeName = "docker";
+
+    private static readonly TimeSpan HeldContainerAnswersWithin = TimeSpan.FromSeconds(2);
+
+    private readonly DockerOptions _options;
+    private readonly RestoreLayout _layout;
+    private readonly RestoreTimeouts _timeouts;
+    private readonly ILogger _logger;
+    private readonly DockerClient _client;
+    private readonly DockerImages _images;
+    private readonly DockerInspector _inspector;
+    private readonly DockerSourceChecks _sourceChecks;
+    private readonly DockerTargetChecks _targetChecks;
+
+    public DockerRuntime(DockerOptions options, IContainerNetwork network, RestoreLayout layout, RestoreTimeouts timeouts, ILogger<DockerRuntime> logger)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options;
+        _layout = layout;
+        _timeouts = timeouts;
+        _logger = logger;
+        _client = new DockerClient(options);
+        _images = new DockerImages(_client, options);
+        _inspector = new DockerInspector(_client, options, network, _images);
+        _sourceChecks = new DockerSourceChecks(_client);
+        _targetChecks = new DockerTargetChecks(_client, _inspector, _images);
+    }
+
+    /// <inheritdoc/>
+    public string Name => RuntimeName;
+
+    /// <inheritdoc/>
+    public async Task<RuntimeStatus> GetStatusAsync(CancellationToken cancellationToken)
+    {
+        if (!_client.HasSocket)
+        {
+            return new RuntimeStatus(Available: false, "", "", $"Docker is not here: there is no {_options.SocketPath}");
+        }
+
+        try
+        {
+            var info = await _client.GetAsync("/info", cancellationToken);
+            return new RuntimeStatus(Available: true, info.Text("ServerVersion"), info.Text("Driver"),
+                $"API {await _client.GetVersionAsync(cancellationToken)}, cgroup v{info.Text("CgroupVersion")} ({info.Text("CgroupDriver")})");
+        }
+        catch (DockerApiException e)
+        {
+            return new RuntimeStatus(Available: false, "", "", e.Message);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<ContainerReference>> FindAsync(string nameOrId, CancellationToken cancellationToken) =>
+        _client.HasSocket ? await CallAsync("check", () => _inspector.FindAsync(nameOrId, cancellationToken)) : [];
+
+    /// <inheritdoc/>
+    public async Task<SourceContainer> InspectAsync(ContainerReference reference, CancellationToken cancellationToken) =>
+        (await CallAsync("check", () => _inspector.InspectRunningAsync(reference, [], cancellationToken))).Container;
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<CheckFinding>> CheckSourceAsync(SourceContainer container, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(container);
+        var findings = new List<CheckFinding>();
+        try
+        {
+            var (current, inspect) = await _inspector.InspectRunningAsync(container.Reference, findings, cancellationToken);
+            findings.AddRange(await _sourceChecks.FindAsync(current, inspect, cancellationToken));
+        }
+        catch (MigrationException e)
+        {
+            findings.Add(new CheckFinding(CheckNames.State, CheckSeverity.Error, "", e.Failure.Cause, e.Failure.NextStep));
+        }
+        catch (DockerApiException e)
+        {
+            findings.Add(new CheckFinding(CheckNames.Runtime, CheckSeverity.Error, "", e.Message));
+        }
+
+        return findings;
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<CheckFinding>> CheckTargetAsync(ContainerManifest manifest, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _targetChecks.FindAsync(manifest, cancellationToken);
+        }
+        catch (DockerApiException e)
+        {
+            return [new CheckFinding(CheckNames.Runtime, CheckSeverity.Error, "", e.Message, "systemctl status docker")];
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<JsonObject> ReadRestartPolicyAsync(ContainerReference reference, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(reference);
+        return RestartPolicy.Read(await CallAsync("freeze", () => _client.GetAsync($"/containers/{reference.Id}/json", cancellationToken)));
+    }
+
+    /// <inheritdoc/>
+    public Task SuspendRestartPolicyAsync(ContainerReference reference, CancellationToken cancellationToken) =>
+        ReturnRestartPolicyAsync(reference, RestartPolicy.Never(), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task ReturnRestartPolicyAsync(ContainerReference reference, JsonObject policy, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(reference);
+        return CallAsync("restart policy", () => RestartPolicy.ApplyAsync(_client, reference.Id, policy, cancellationToken));
+    }
+
+    /// <inheritdoc/>
+    public Task DestroyAsync(ContainerReference reference, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(reference);
+        return CallAsync("destroy", async () =>
+        {
+            KillAtOnce(await _client.FindAsync($"/containers/{reference.Id}/json", cancellationToken), reference.Id);
+            await DockerRemoval.RemoveAsync(_client, _inspector, _options, reference.Id, withVolumes: false, cancellationToken);
+            // It may have come here by a migration itself; its restore ends with it.
+            await using var gate = new RestoreGate(_layout.RestoreDirectory(reference.Id), _timeouts, _logger);
+            gate.Delete();
+        });
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> FindMissingLayersAsync(ImageIdentity image, CancellationToken cancellationToken) =>
+        CallAsync("image", () => _images.FindMissingLayersAsync(image, cancellationToken));
+
+    /// <inheritdoc/>
+    public Task ExportImageAsync(ImageIdentity image, IReadOnlyList<string> layers, Stream destination, CancellationToken cancellationToken) =>
+        CallAsync("image", () => _images.ExportAsync(image, layers, destination, cancellationToken));
+
+    /// <inheritdoc/>
+    public Task ImportImageAsync(ImageIdentity image, Stream source, CancellationToken cancellationToken) =>
+        CallAsync("image", () => _images.ImportAsync(image, source, cancellationToken));
+
+    /// <inheritdoc/>
+    public async Task<ITargetContainer> CreateAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        return await CallAsync("create", async () =>
+        {
+            var settings = Settings(manifest);
+            var api = await _client.GetVersionAsync(cancellationToken);
+            var image = manifest.Image is { } identity ? await _images.ResolveAsync(identity, cancellationToken) : throw new MigrationException("create", "the container has no image");
+            var request = DockerCreateRequest.Build(settings, image, migrationId, api);
+            var created = await _client.PostAsync($"/containers/create?name={Uri.EscapeDataString(manifest.Name)}", request.Body, cancellationToken);
+            var id = created.Text("Id");
+            try
+            {
+                foreach (var (network, endpoint) in request.Connections)
+                {
+                    await _client.PostAsync($"/networks/{Uri.EscapeDataString(network)}/connect", new JsonObject { ["Container"] = id, ["EndpointConfig"] = endpoint }, cancellationToken);
+                }
+
+                var inspect = await _client.GetAsync($"/containers/{id}/json", cancellationToken);
+                await CheckMadeAsAskedAsync(settings, inspect!, cancellationToken);
+                return Target(manifest, id, DockerInspector.UpperDirectory(inspect));
+            }
+            catch
+            {
+                await DockerRemoval.RemoveAsync(_client, _inspector, _options, id, withVolumes: true, CancellationToken.None);
+                throw;
+            }
+        });
+    }
+
+    /// <inheritdoc/>
+    public Task RemoveTracesAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        return CallAsync("abort", async () =>
+        {
+            if (await FindMarkedAsync(manifest.Name, migrationId, cancellationToken) is { } id)
+            {
+                await DockerRemoval.RemoveAsync(_client, _inspector, _options, id, withVolumes: true, cancellationToken);
+            }
+
+            if (manifest.Image is { } image)
+            {
+                await _images.DiscardAsync(image, cancellationToken);
+            }
+        });
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyDictionary<string, string>> FindHostLinksAsync(ContainerManifest manifest, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        return CallAsync("check", async () =>
+        {
+            var hostLinks = new Dictionary<string, string>();
+            foreach (var attachment in DockerSettings.Parse(manifest.Settings).Networks)
+            {
+                if (attachment.Interface is { } link
+                    && await _client.FindAsync($"/networks/{Uri.EscapeDataString(attachment.Network.Name)}", cancellationToken) is { } network
+                    && DockerNetwork.FindHostLink(network) is { } hostLink)
+                {
+                    hostLinks[link] = hostLink;
+                }
+            }
+
+            return (IReadOnlyDictionary<string, string>)hostLinks;
+        });
+    }
+
+    /// <inheritdoc/>
+    public Task<ITargetContainer?> OpenAsync(ContainerManifest manifest, string containerId, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        return CallAsync("recovery", async () =>
+        {
+            if (await _inspector.FindStateAsync(containerId, cancellationToken) is null)
+            {
+                return (ITargetContainer?)null;
+            }
+
+            var target = Target(manifest, containerId, await FindUpperDirectoryAsync(containerId, cancellationToken));
+            target.Attach();
+            return target;
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _client.Dispose();
+
+    private static DockerSettings Settings(ContainerManifest manifest)
+    {
+        DockerSettings settings;
+        try
+        {
+            settings = DockerSettings.Parse(manifest.Settings);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new MigrationException("create", e.Message, innerException: e);
+        }
+
+        var unmovable = settings.Unmovable.Concat(manifest.Mounts.Where(m => m.Kind != "tmpfs").Select(m => $"mount {SettingShapes.Shown(m.Target)}")).Distinct().ToList();
+        return unmovable.Count == 0
+            ? settings
+            : throw new MigrationException("create", $"the container cannot be rebuilt: {string.Join(", ", unmovable.Select(SettingShapes.Shown))}");
+    }
+
+    // dockerd ignores what it does not know and drops what the kernel cannot keep; neither may happen unseen.
+    private async Task CheckMadeAsAskedAsync(DockerSettings wanted, JsonNode inspect, CancellationToken cancellationToken)
+    {
+        var actual = await _inspector.ReadSettingsAsync(inspect, [], hasInit: null, [], cancellationToken);
+        var differences = wanted.DifferencesFrom(actual).ToList();
+        if (differences.Count > 0)
+        {
+            throw new MigrationException("create", $"Docker here did not keep {string.Join(", ", differences)}");
+        }
+
+        if (DockerInspector.UpperDirectory(inspect).Length == 0)
+        {
+            throw new MigrationException("create", $"the container has no writable layer of overlay2 (it has {inspect.Text("Driver")})");
+        }
+    }
+
+    private DockerTargetContainer Target(ContainerManifest manifest, string id, string upperDirectory)
+    {
+        var directory = _layout.RestoreDirectory(id);
+        return new DockerTargetContainer(
+            _client, _inspector, _images, _options, manifest, id, upperDirectory, new RestoreGate(directory, _timeouts, _logger), directory, _logger);
+    }
+
+    private async Task<string?> FindMarkedAsync(string name, string migrationId, CancellationToken cancellationToken)
+    {
+        var named = (await _inspector.ListAsync(null, cancellationToken)).FirstOrDefault(c => c.Name == name);
+        if (named is null)
+        {
+            return null;
+        }
+
+        var inspect = await _client.FindAsync($"/containers/{named.Id}/json", cancellationToken);
+        return inspect.Object("HostConfig").Object("Annotations").Text(DockerSettingsReader.MigrationAnnotation) == migrationId
+               && !inspect.Object("State").Flag("Running")
+            ? named.Id
+            : null;
+    }
+
+    // A container whose start is held does not answer; its layer was filled before that, so nobody needs the path then.
+    private async Task<string> FindUpperDirectoryAsync(string id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return DockerInspector.UpperDirectory(await _client.FindAsync($"/containers/{id}/json", cancellationToken, HeldContainerAnswersWithin));
+        }
+        catch (DockerApiException e) when (e.Status is null)
+        {
+            LogHeld(id, e.Message);
+            return "";
+        }
+    }
+
+    // All processes die in the same moment; dockerd's own kill takes init first and thaws a paused container on the way.
+    private void KillAtOnce(JsonNode? inspect, string id)
+    {
+        if ((int)inspect.Object("State").Number("Pid") is > 0 and var pid)
+        {
+            try
+            {
+                ContainerCgroup.Find(pid, id, _options.CgroupMount).Kill();
+            }
+            catch (MigrationException e)
+            {
+                LogNoCgroup(id, e.Failure.Cause);
+            }
+        }
+    }
+
+    /// <summary>What dockerd says against a call becomes a failure of this stage.</summary>
+    internal static async Task<T> CallAsync<T>(string stage, Func<Task<T>> call)
+    {
+        try
+        {
+            return await call();
+        }
+        catch (Exception e) when (e is DockerApiException or InvalidDataException)
+        {
+            throw new MigrationException(stage, e.Message, innerException: e);
+        }
+    }
+
+    /// <inheritdoc cref="CallAsync{T}"/>
+    internal static Task CallAsync(string stage, Func<Task> call) =>
+        CallAsync(stage, async () =>
+        {
+            await call();
+            return true;
+        });
+
+    [LoggerMessage(LogLevel.Information, "container {Id} does not answer while its start is held ({Reason})")]
+    private partial void LogHeld(string id, string reason);
+
+    [LoggerMessage(LogLevel.Warning, "container {Id} is left to dockerd to kill: {Reason}")]
+    private partial void LogNoCgroup(string id, string reason);
+}
