@@ -54,7 +54,7 @@ public sealed partial class AddressAnnouncer(ILogger<AddressAnnouncer> logger, T
         {
             foreach (var announcement in AddressAnnouncement.Plan(NetworkState.Read()))
             {
-                links.Add((announcement, new PacketSocket(announcement.Link.Index, receives: false)));
+                links.Add((announcement, new PacketSocket(announcement.Link.Index, heard: null)));
                 Send(links[^1].Announcement, links[^1].Socket);
             }
 

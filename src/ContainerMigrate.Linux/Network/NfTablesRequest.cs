@@ -24,6 +24,7 @@ internal sealed class NfTablesRequest
     private const ushort NewTable = (Subsystem << 8) | 0;
     private const ushort DeleteTableType = (Subsystem << 8) | 2;
     private const ushort GetChainType = (Subsystem << 8) | 4;
+    private const ushort DeleteRule = (Subsystem << 8) | 8; // NFT_MSG_DELRULE
     private const ushort Request = 0x001; // NLM_F_REQUEST
     private const ushort Acknowledge = 0x004; // NLM_F_ACK
     private const ushort Create = 0x400; // NLM_F_CREATE
@@ -55,6 +56,14 @@ internal sealed class NfTablesRequest
     {
         Start(DeleteTableType, Request | Acknowledge, family);
         Text(1, table); // NFTA_TABLE_NAME
+        return Finish();
+    }
+
+    /// <summary>Removes all rules from all chains of a table.</summary>
+    internal NfTablesRequest FlushTable(byte family, string table)
+    {
+        Start(DeleteRule, Request | Acknowledge, family);
+        Text(1, table); // NFTA_RULE_TABLE
         return Finish();
     }
 

@@ -78,10 +78,12 @@ public sealed class NftFence : INetworkFence
                 () => Chains.All(chain => NfTables.ReadPolicy(chain.Family, Table, chain.Chain) == NfTablesRequest.Drop));
     }
 
-    /// <summary>Adds what is missing: tables and chains that are there already are none the worse for it.</summary>
-    internal static NfTablesRequest BuildRaise()
+    // Adds what is missing. What is there already stays, but for rules: the hooks open a fence with "accept".
+    private static NfTablesRequest BuildRaise()
     {
-        var batch = new NfTablesRequest().Begin().AddTable(NfTablesRequest.FamilyInet, Table).AddTable(NfTablesRequest.FamilyArp, Table);
+        var batch = new NfTablesRequest().Begin()
+            .AddTable(NfTablesRequest.FamilyInet, Table).FlushTable(NfTablesRequest.FamilyInet, Table)
+            .AddTable(NfTablesRequest.FamilyArp, Table).FlushTable(NfTablesRequest.FamilyArp, Table);
         foreach (var (family, chain, hook) in Chains)
         {
             _ = batch.AddFilterChain(family, Table, chain, hook, Priority, NfTablesRequest.Drop);

@@ -10,20 +10,18 @@ namespace ContainerMigrate.Linux.Network;
 /// </summary>
 internal sealed class PacketSocket : IDisposable
 {
-    private const ushort AllProtocols = 3; // ETH_P_ALL
-
     private readonly Socket _socket;
 
     /// <param name="linkIndex">The link's index in that namespace.</param>
-    /// <param name="receives">False for a socket that only sends, so that nothing piles up in it.</param>
-    internal PacketSocket(int linkIndex, bool receives)
+    /// <param name="heard">Ethernet type of the frames to receive; null for a socket that only sends, so that nothing piles up in it.</param>
+    internal PacketSocket(int linkIndex, ushort? heard)
     {
         // Bound with protocol 0 it hears nothing (packet(7)).
         _socket = new Socket(AddressFamily.Packet, SocketType.Raw, ProtocolType.Unspecified);
         try
         {
-            _socket.Bind(new LinkEndPoint(linkIndex, receives ? AllProtocols : (ushort)0));
-            if (receives)
+            _socket.Bind(new LinkEndPoint(linkIndex, heard ?? 0));
+            if (heard is not null)
             {
                 HearMulticast(linkIndex);
             }

@@ -50,6 +50,20 @@ public sealed class FenceTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task ClosesAFenceThatARuleHadOpened()
+    {
+        await using var ns = await ScratchNetworkNamespace.CreateAsync();
+        await _fence.RaiseAsync(ns.Path, CancellationToken.None);
+        await ns.RunAsync("nft add rule inet ctmigrate input accept");
+        await ns.RunAsync("nft add rule inet ctmigrate output accept");
+        (await ns.CarriesPacketsAsync()).ShouldBeTrue();
+
+        await _fence.RaiseAsync(ns.Path, CancellationToken.None);
+
+        (await ns.CarriesPacketsAsync()).ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task CanBeRaisedAndLiftedTwice()
     {
         await using var ns = await ScratchNetworkNamespace.CreateAsync();
