@@ -80,6 +80,18 @@ test-host: build stage ## host tests, with both versions of Docker
 bench: build stage ## beside the other tools, to artifacts/bench.json; QUICK=1 takes the 256 MiB rows only
 	tests/ContainerMigrate.Benchmarks/bin/$(CONFIGURATION)/net10.0/ContainerMigrate.Benchmarks $(if $(QUICK),--quick)
 
+# Built in a copy, since dpkg-buildpackage leaves its results beside the tree.
+.PHONY: deb
+deb: publish ## the package, in artifacts/deb
+	dpkg -s build-essential debhelper fakeroot lintian >/dev/null 2>&1 || \
+	  { apt-get update -qq; apt-get install -qq -y --no-install-recommends build-essential debhelper fakeroot lintian; }
+	rm -rf artifacts/deb
+	mkdir -p artifacts/deb/source
+	tar --exclude=./.git --exclude=./artifacts/deb --exclude=./artifacts/install --exclude=bin --exclude=obj -c . | tar -C artifacts/deb/source -x
+	cd artifacts/deb/source && dpkg-buildpackage --build=binary --no-sign
+	rm -rf artifacts/deb/source
+	lintian --fail-on error,warning artifacts/deb/*.deb
+
 .PHONY: lab
 lab: stage ## the lab, with both daemons running and paired; DOCKER=26|28
 	tests/lab/lab up --docker $(or $(DOCKER),26)
