@@ -9,7 +9,8 @@ the replies still due are awaited and one line of JSON is printed:
   gap_at        when it began, seconds since 1970
   replies       how many came; lost_replies: how many never did; wrong_replies: doubled or out of order
   connection    kept, reset, closed, or silent (replies due at the end did not come)
-  p50_ms, p99_ms   from sending to reply; rest_p99_ms the same without what was in flight in the gap
+  p50_ms, p99_ms   from sending to reply; rest_p99_ms the same without what was in flight in its
+                connection's longest gap
   servers       who answered, as "PID HOSTNAME"
 """
 import argparse
@@ -139,7 +140,7 @@ def report(connections, started, clock):
     worst = max(connections, key=lambda c: c.gap[0]).gap
     pairs = [pair for c in connections for pair in c.latencies]
     everything = sorted(answered - sent for sent, answered in pairs)
-    rest = sorted(a - s for s, a in pairs if a < worst[1] or s > worst[2])
+    rest = sorted(a - s for c in connections for s, a in c.latencies if a <= c.gap[1] or s >= c.gap[2])
     states = [c.state for c in connections]
     lost = sum(c.lost for c in connections)
     wrong = sum(c.wrong for c in connections)
