@@ -43,7 +43,7 @@ internal sealed record StandardStreams
             OutputIsTerminal = terminal && !dumb,
             Width = static () => Console.WindowWidth is > 0 and var columns ? columns : DefaultWidth,
             Colors = terminal && !dumb && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")),
-            Unicode = Console.OutputEncoding is UTF8Encoding && !IsPlainLocale(),
+            Unicode = Console.OutputEncoding.CodePage == Encoding.UTF8.CodePage && !IsPlainLocale(),
         };
     }
 

@@ -64,9 +64,9 @@ internal sealed class MigrationWatch(CommandContext context, DaemonClient daemon
     }
 
     private IMigrationView CreateView() =>
-        json ? new JsonView(context.Streams.Output, context.Streams.Error, context.Time)
+        json ? new JsonView(context.Streams, context.Time)
         : context.Streams.OutputIsTerminal ? new LiveView(context.Streams, context.Time)
-        : new LineView(context.Streams.Output, context.Streams.Error, context.Time);
+        : new LineView(context.Streams, context.Time);
 
     /// <summary>Runs beside the following; ends when <paramref name="leave"/> is cancelled, which the last Ctrl-C does.</summary>
     private async Task ObeyInterruptsAsync(string id, Interrupts interrupts, bool cancels, IMigrationView view, CancellationTokenSource leave)

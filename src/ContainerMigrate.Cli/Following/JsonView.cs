@@ -5,7 +5,7 @@ using ContainerMigrate.Cli.Reporting;
 namespace ContainerMigrate.Cli.Following;
 
 /// <summary>One JSON object a line: snapshots as the daemon sends them (at least every change of stage, at most one a second beside), then the outcome.</summary>
-internal sealed class JsonView(TextWriter output, TextWriter error, TimeProvider time) : IMigrationView
+internal sealed class JsonView(StandardStreams streams, TimeProvider time) : IMigrationView
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -23,14 +23,14 @@ internal sealed class JsonView(TextWriter output, TextWriter error, TimeProvider
         _stage = stage;
         _lastLine = time.GetTimestamp();
         // The findings do not change on the way; they come with the outcome.
-        output.WriteLine(JsonSerializer.Serialize(status with { Findings = [] }, ApiJson.Default.MigrationStatus));
+        streams.Output.WriteLine(JsonSerializer.Serialize(status with { Findings = [] }, ApiJson.Default.MigrationStatus));
     }
 
-    public void Note(string text) => error.WriteLine($"ctmigrate: {OneLine.Of(text)}");
+    public void Note(string text) => streams.Error.WriteLine($"ctmigrate: {OneLine.Of(text)}");
 
     public ValueTask FinishAsync(MigrationStatus status, MigrationVerdict verdict)
     {
-        output.WriteLine(OutcomeJson.Of(status, verdict));
+        streams.Output.WriteLine(OutcomeJson.Of(status, verdict));
         return ValueTask.CompletedTask;
     }
 

@@ -5,7 +5,7 @@ using ContainerMigrate.Cli.Reporting;
 namespace ContainerMigrate.Cli.Following;
 
 /// <summary>Plain lines for pipes and logs: one at every change of stage, and one every few seconds of a long transfer.</summary>
-internal sealed class LineView(TextWriter output, TextWriter error, TimeProvider time) : IMigrationView
+internal sealed class LineView(StandardStreams streams, TimeProvider time) : IMigrationView
 {
     private static readonly TimeSpan TransferInterval = TimeSpan.FromSeconds(5);
 
@@ -30,17 +30,17 @@ internal sealed class LineView(TextWriter output, TextWriter error, TimeProvider
 
         _stage = stage;
         _lastLine = time.GetTimestamp();
-        output.WriteLine(transfer.Length == 0
+        streams.Output.WriteLine(transfer.Length == 0
             ? $"{MigrationText.Title(status)}  {stage}"
             : $"{MigrationText.Title(status)}  {stage}  {transfer}");
     }
 
-    public void Note(string text) => error.WriteLine($"ctmigrate: {OneLine.Of(text)}");
+    public void Note(string text) => streams.Error.WriteLine($"ctmigrate: {OneLine.Of(text)}");
 
     public ValueTask FinishAsync(MigrationStatus status, MigrationVerdict verdict)
     {
         WriteWarnings(status);
-        SummaryText.Write(output, status, verdict);
+        SummaryText.Write(streams, status, verdict);
         return ValueTask.CompletedTask;
     }
 
@@ -56,7 +56,7 @@ internal sealed class LineView(TextWriter output, TextWriter error, TimeProvider
         _warned = true;
         foreach (var finding in status.Findings.Where(f => f.Severity == CheckSeverity.Warning))
         {
-            output.WriteLine(SummaryText.Warning(finding));
+            streams.Output.WriteLine(SummaryText.Warning(finding));
         }
     }
 }

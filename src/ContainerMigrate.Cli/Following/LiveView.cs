@@ -1,20 +1,18 @@
-using System.Threading.Channels;
+using System.Collections.Concurrent;
 using ContainerMigrate.Api;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Cli.Reporting;
-using Spectre.Console;
 
 namespace ContainerMigrate.Cli.Following;
 
-/// <summary>Redraws two or three lines in place on a terminal, ten times a second at most.</summary>
+/// <summary>Redraws a few lines in place on a terminal, ten times a second.</summary>
 internal sealed class LiveView : IMigrationView
 {
     private static readonly TimeSpan FrameInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly StandardStreams _streams;
     private readonly TimeProvider _time;
-    private readonly IAnsiConsole _console;
-    private readonly Channel<string> _linesAbove = Channel.CreateUnbounded<string>();
+    private readonly ConcurrentQueue<string> _above = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _drawing;
     private volatile MigrationStatus? _status;
@@ -25,28 +23,24 @@ internal sealed class LiveView : IMigrationView
     {
         _streams = streams;
         _time = time;
-        _console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = AnsiSupport.Yes,
-            ColorSystem = streams.Colors ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
-            Out = new TerminalOutput(streams),
-        });
-        _drawing = _console.Live(Text.Empty).AutoClear(true).StartAsync(DrawAsync);
+        _drawing = Task.Run(DrawAsync);
     }
 
     public void Show(MigrationStatus status)
     {
-        _status = status;
-        if (_warned || status.Findings.Count == 0)
+        if (!_warned && status.Findings.Count > 0)
         {
-            return;
+            _warned = true;
+            foreach (var finding in status.Findings.Where(f => f.Severity == CheckSeverity.Warning))
+            {
+                foreach (var line in Folding.Fold(SummaryText.Warning(finding), _streams.FoldWidth, "  "))
+                {
+                    _above.Enqueue(line);
+                }
+            }
         }
 
-        _warned = true;
-        foreach (var finding in status.Findings.Where(f => f.Severity == CheckSeverity.Warning))
-        {
-            _linesAbove.Writer.TryWrite(SummaryText.Warning(finding));
-        }
+        _status = status;
     }
 
     public void Note(string text) => _note = OneLine.Of(text);
@@ -54,43 +48,44 @@ internal sealed class LiveView : IMigrationView
     public async ValueTask FinishAsync(MigrationStatus status, MigrationVerdict verdict)
     {
         await DisposeAsync();
-        SummaryText.Write(_streams.Output, status, verdict);
+        SummaryText.Write(_streams, status, verdict);
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (!_drawing.IsCompleted)
-        {
-            await _stop.CancelAsync();
-            await _drawing;
-        }
-
-        _stop.Dispose();
+        await _stop.CancelAsync();
+        await _drawing;
     }
 
-    private async Task DrawAsync(LiveDisplayContext display)
+    private async Task DrawAsync()
     {
+        using var painter = new FramePainter(_streams);
         do
         {
-            Draw(display);
+            Draw(painter);
         }
         while (await SleepAsync());
 
-        Draw(display);
+        // What came since the last frame may hold lines that stay.
+        Draw(painter);
+        painter.Erase();
     }
 
-    private void Draw(LiveDisplayContext display)
+    private void Draw(FramePainter painter)
     {
-        while (_linesAbove.Reader.TryRead(out var line))
+        if (_status is not { } status)
         {
-            _console.WriteLine(line);
+            return;
         }
 
-        if (_status is { } status)
+        var above = new List<string>();
+        while (_above.TryDequeue(out var line))
         {
-            // One column is left free: writing the last one makes some terminals wrap, and the frame would climb.
-            display.UpdateTarget(ProgressFrame.Draw(status, _note, _time.GetUtcNow(), _streams.Width() - 1, _streams.Unicode));
+            above.Add(line);
         }
+
+        // One column is left free: writing the last one makes some terminals wrap.
+        painter.Paint(above, ProgressFrame.Draw(status, _note, _time.GetUtcNow(), _streams.Width() - 1, _streams.Unicode));
     }
 
     /// <summary>False once it is time to stop.</summary>
@@ -104,22 +99,6 @@ internal sealed class LiveView : IMigrationView
         catch (OperationCanceledException)
         {
             return false;
-        }
-    }
-
-    /// <summary>Lets Spectre.Console write where the rest of the program writes, with the width read anew for every frame.</summary>
-    private sealed class TerminalOutput(StandardStreams streams) : IAnsiConsoleOutput
-    {
-        public TextWriter Writer => streams.Output;
-
-        public bool IsTerminal => true;
-
-        public int Width => streams.Width();
-
-        public int Height => 25;
-
-        public void SetEncoding(System.Text.Encoding encoding)
-        {
         }
     }
 }

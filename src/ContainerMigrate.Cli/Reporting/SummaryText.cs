@@ -7,7 +7,7 @@ namespace ContainerMigrate.Cli.Reporting;
 internal static class SummaryText
 {
     /// <summary>Writes nothing for a migration that failed: see <see cref="ErrorText"/>.</summary>
-    public static void Write(TextWriter output, MigrationStatus status, MigrationVerdict verdict)
+    public static void Write(StandardStreams streams, MigrationStatus status, MigrationVerdict verdict)
     {
         if (verdict.ExitCode != ExitCodes.Done)
         {
@@ -17,22 +17,30 @@ internal static class SummaryText
         if (status.Result is not { } result)
         {
             // A dry run that found nothing, or the destination's side of a migration.
-            output.WriteLine($"done: {OneLine.Of(verdict.Describe(status))}");
+            WriteFolded(streams, $"done: {verdict.Describe(status)}", "  ");
             return;
         }
 
-        output.WriteLine(MigrationText.Done(result));
+        WriteFolded(streams, MigrationText.Done(result), "  ");
         if (MigrationText.PauseParts(result) is { } parts)
         {
-            output.WriteLine($"  {parts}");
+            WriteFolded(streams, $"  {parts}", "    ");
         }
 
         if (verdict.SourceState is "stopped")
         {
-            output.WriteLine($"  {OneLine.Of(verdict.Describe(status))}");
+            WriteFolded(streams, $"  {verdict.Describe(status)}", "    ");
         }
     }
 
     /// <summary><c>warning: h2: clock: 42 ms ahead of h1</c></summary>
     public static string Warning(CheckFinding finding) => OneLine.Of($"warning: {finding.Host}: {finding.Check}: {finding.Message}");
+
+    private static void WriteFolded(StandardStreams streams, string text, string indent)
+    {
+        foreach (var line in Folding.Fold(OneLine.Of(text), streams.FoldWidth, indent))
+        {
+            streams.Output.WriteLine(line);
+        }
+    }
 }

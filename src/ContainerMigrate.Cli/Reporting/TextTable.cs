@@ -10,9 +10,6 @@ internal sealed class TextTable
 {
     private const string Gap = "  ";
 
-    // Below this the last column is not folded but left to the terminal: one word a line helps nobody.
-    private const int NarrowestFold = 20;
-
     private readonly List<string[]> _rows = [];
     private readonly Func<string, string?>? _colorOfFirst;
 
@@ -63,7 +60,7 @@ internal sealed class TextTable
         var first = true;
         foreach (var part in row[^1].Split('\n'))
         {
-            foreach (var piece in Fold(OneLine.Of(part), width - position))
+            foreach (var piece in Folding.Fold(OneLine.Of(part), width - position))
             {
                 if (!first)
                 {
@@ -75,34 +72,5 @@ internal sealed class TextTable
                 first = false;
             }
         }
-    }
-
-    /// <summary>Breaks at blanks; a word longer than the width stays whole, so that it can be copied.</summary>
-    internal static IEnumerable<string> Fold(string text, int width)
-    {
-        if (width < NarrowestFold)
-        {
-            yield return text;
-            yield break;
-        }
-
-        while (text.Length > width)
-        {
-            var blank = text.LastIndexOf(' ', width);
-            if (blank <= 0)
-            {
-                blank = text.IndexOf(' ', width);
-            }
-
-            if (blank < 0)
-            {
-                break;
-            }
-
-            yield return text[..blank].TrimEnd();
-            text = text[(blank + 1)..];
-        }
-
-        yield return text;
     }
 }

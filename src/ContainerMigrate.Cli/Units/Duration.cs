@@ -56,10 +56,20 @@ internal static class Duration
         < 999.5 => FormattableString.Invariant($"{duration.TotalMilliseconds:0} ms"),
         < 59_950 => FormattableString.Invariant($"{duration.TotalSeconds:0.0} s"),
         < 3_599_500 => Minutes((long)Math.Round(duration.TotalSeconds)),
-        _ => FormattableString.Invariant($"{(long)duration.TotalMinutes / 60} h {(long)duration.TotalMinutes % 60:00} min"),
+        _ => Hours((long)Math.Round(duration.TotalMinutes)),
     };
 
     public static string FormatMilliseconds(double milliseconds) => Format(TimeSpan.FromMilliseconds(milliseconds));
+
+    /// <summary>For a clock that is running: <c>0.5 s</c> from the start, never milliseconds.</summary>
+    public static string FormatElapsed(TimeSpan elapsed) => elapsed.TotalSeconds switch
+    {
+        <= 0 => "0.0 s",
+        < 59.95 => FormattableString.Invariant($"{elapsed.TotalSeconds:0.0} s"),
+        _ => Format(elapsed),
+    };
+
+    private static string Hours(long minutes) => FormattableString.Invariant($"{minutes / 60} h {minutes % 60:00} min");
 
     private static string Minutes(long seconds) => FormattableString.Invariant($"{seconds / 60} min {seconds % 60:00} s");
 }
