@@ -49,8 +49,10 @@ internal static class DaemonHost
                     kestrel.Limits.MaxRequestBodySize = RequestBodies.DefaultMaxBytes;
                     kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
                     kestrel.Limits.MaxConcurrentConnections = 1024;
-                    localListener.Listen(kestrel);
+
+                    // In this order: once the socket is there, everything else is.
                     PeerListener.Listen(kestrel, options, identity);
+                    localListener.Listen(kestrel);
                 })
                 .UseSockets(localListener.ConfigureTransport)
                 .Configure(app => Configure(app, modules)))

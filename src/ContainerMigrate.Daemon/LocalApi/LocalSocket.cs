@@ -17,7 +17,7 @@ internal static partial class LocalSocket
     private const UnixFileMode OwnerAndGroup = OwnerOnly | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
 
     /// <summary>
-    /// Binds under another name, sets owner and mode, and renames into place; what a daemon that has died left there is replaced.
+    /// Binds and listens under another name, sets owner and mode, and renames into place; what a daemon that has died left there is replaced.
     /// </summary>
     /// <param name="group">May open it besides the owner, if a group of that name exists.</param>
     /// <exception cref="ConfigurationException">Somebody listens there, or something else is in the way.</exception>
@@ -34,6 +34,7 @@ internal static partial class LocalSocket
             try
             {
                 socket.Bind(new UnixDomainSocketEndPoint(temporary));
+                socket.Listen();
                 GiveTo(temporary, group);
                 File.Move(temporary, path, overwrite: true);
                 return socket;

@@ -6,12 +6,17 @@ namespace ContainerMigrate.Daemon.Systemd;
 internal sealed class SystemdNotifications : BackgroundService
 {
     private readonly SystemdNotifier _notifier = new(Environment.GetEnvironmentVariable("NOTIFY_SOCKET"));
+    private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TimeProvider _time;
 
     public SystemdNotifications(IHostApplicationLifetime lifetime, TimeProvider time)
     {
         _time = time;
-        lifetime.ApplicationStarted.Register(() => _notifier.Send("READY=1"));
+        lifetime.ApplicationStarted.Register(() =>
+        {
+            _notifier.Send("READY=1");
+            _started.SetResult();
+        });
         lifetime.ApplicationStopping.Register(() => _notifier.Send("STOPPING=1"));
     }
 
@@ -21,6 +26,8 @@ internal sealed class SystemdNotifications : BackgroundService
         {
             return;
         }
+
+        await _started.Task.WaitAsync(stoppingToken);
 
         // Goes on through a stop that takes its time: hosted services stop in the reverse order of their registration.
         using var timer = new PeriodicTimer(TimeSpan.FromMicroseconds(microseconds) / 2, _time);
