@@ -114,7 +114,7 @@ public sealed class StreamFuzzTests : IDisposable
         var tree = new TestTree(source.Path);
         Directory.CreateDirectory(tree.PathOf("dir/sub"));
         tree.AddFile("dir/file", 40);
-        tree.AddSparseFile("dir/sparse", 100_000, 50_000);
+        tree.AddSparseFile("dir/sparse", 49_172, 49_152);
         tree.AddLink("dir/sub/link", "dir/file");
         tree.AddLink("link", "dir/file");
         File.CreateSymbolicLink(tree.PathOf("symlink"), _outside);

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using ContainerMigrate.Linux.Storage;
 using ContainerMigrate.Storage;
+using Shouldly;
 using Xunit;
 
 namespace ContainerMigrate.Tests.Storage;
@@ -25,6 +26,29 @@ internal sealed unsafe class TestTree(string root)
         tree.SetTimes("", -1, 999_999_999);
         Check(FileCalls.ChangeMode(FileCalls.CurrentDirectory, Bytes(root), 0x1ED | 0x400, 0));
         return tree;
+    }
+
+    /// <summary>Directories within each other, with files in the last one.</summary>
+    /// <param name="link">One more name for the first file, in the root.</param>
+    public void AddDeepDirectories(int levels, string name, string[] files, string? link)
+    {
+        using var cursor = new DirectoryCursor(Root);
+        var component = Encoding.UTF8.GetBytes(name);
+        for (var level = 0; level < levels; level++)
+        {
+            Check(FileCalls.MakeDirectory(cursor.Current, Bytes(name), 0x1C0));
+            cursor.TryEnter(component, out _).ShouldBe(0);
+        }
+
+        foreach (var file in files)
+        {
+            Check(FileCalls.MakeNode(cursor.Current, Bytes(file), TreeAttributes.RegularFile | 0x180, 0));
+        }
+
+        if (link is not null)
+        {
+            Check(FileCalls.MakeLink(cursor.Current, Bytes(files[0]), cursor.Root.Value, Bytes(link), 0));
+        }
     }
 
     /// <summary>Skips the test where nodes and trusted attributes cannot be made.</summary>
