@@ -14,6 +14,9 @@ public interface IJournalStore
     /// <param name="damaged">Ids of journals that cannot be read, with the reason.</param>
     IReadOnlyList<IMigrationJournal> OpenUnfinished(out IReadOnlyList<(string Id, string Reason)> damaged);
 
+    /// <summary>Every migration that can be read, oldest first.</summary>
+    IEnumerable<IMigrationJournal> ReadAll();
+
     /// <summary>True when this migration was ever known here.</summary>
     bool Exists(string migrationId);
 

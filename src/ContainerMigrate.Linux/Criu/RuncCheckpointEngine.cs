@@ -1,0 +1,67 @@
+using ContainerMigrate.Containers;
+using ContainerMigrate.Linux.Files;
+using ContainerMigrate.Linux.Processes;
+using ContainerMigrate.Linux.Runtimes.Oci;
+using ContainerMigrate.Migration;
+
+namespace ContainerMigrate.Linux.Criu;
+
+/// <summary>Dumps through <c>runc checkpoint</c>, which knows a container's external mounts, namespaces and cgroups.</summary>
+public sealed class RuncCheckpointEngine : ICheckpointEngine
+{
+    private const string LogName = "dump.log";
+
+    // The fence is ours: CRIU need not lock the network itself, and since the images remember how it did, the restore need not unlock it.
+    private const string DumpConfiguration = "tcp-established\nnetwork-lock skip\n";
+
+    private readonly IProcessRunner _processes;
+    private readonly RestoreLayout _layout;
+    private readonly string _homeDirectory;
+
+    /// <param name="stateDirectory">Our state directory; CRIU's default configuration is kept beneath it.</param>
+    public RuncCheckpointEngine(IProcessRunner processes, RestoreLayout layout, string stateDirectory)
+    {
+        _processes = processes;
+        _layout = layout;
+        _homeDirectory = Path.Combine(stateDirectory, "criu-home");
+    }
+
+    /// <inheritdoc/>
+    public async Task<CheckpointImages> DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(container);
+        var images = Directory.CreateDirectory(Path.Combine(directory, "images")).FullName;
+        var work = Directory.CreateDirectory(Path.Combine(directory, "work")).FullName;
+        WriteConfiguration(container.Reference.Id);
+        var result = await _processes.RunAsync(
+            new ProcessCommand(
+                "runc", "--root", container.RuncRoot, "checkpoint", "--leave-running", "--tcp-established", "--file-locks", "--empty-ns", "network",
+                "--image-path", images, "--work-path", work, container.Reference.Id)
+            {
+                Environment = new Dictionary<string, string?> { ["HOME"] = _homeDirectory },
+            },
+            cancellationToken);
+        if (result.ExitCode != 0)
+        {
+            var log = Path.Combine(work, LogName);
+            throw CriuLog.RootCause(log) is { } cause
+                ? new MigrationException("dump", "CRIU: " + cause, $"the whole log is {log}")
+                : new MigrationException("dump", "runc checkpoint: " + result.FailureReason, "`ctmigrate doctor` says whether CRIU works here");
+        }
+
+        return new CheckpointImages(images, new DirectoryInfo(images).EnumerateFiles().Sum(f => f.Length));
+    }
+
+    // CRIU reads $HOME/.criu/default.conf, and over it the file that the container's org.criu.config annotation names. A container
+    // that was restored here keeps the annotation of that restore (see hooks/README.md), so its file is made one for a dump.
+    private void WriteConfiguration(string containerId)
+    {
+        var defaults = Directory.CreateDirectory(Path.Combine(_homeDirectory, ".criu")).FullName;
+        File.WriteAllText(Path.Combine(defaults, "default.conf"), DumpConfiguration);
+        var annotated = Path.Combine(_layout.RestoreDirectory(containerId), "criu.conf");
+        if (File.Exists(annotated))
+        {
+            DurableFile.Replace(annotated, System.Text.Encoding.UTF8.GetBytes(DumpConfiguration));
+        }
+    }
+}
