@@ -78,7 +78,10 @@ public sealed partial class TargetMigration : IAsyncDisposable
     }
 
     /// <summary>Takes the image's missing layers.</summary>
-    public async Task<StreamReply> ReceiveImageAsync(Stream source, CancellationToken cancellationToken)
+    public Task<StreamReply> ReceiveImageAsync(Stream source, CancellationToken cancellationToken) =>
+        RememberAsync(() => ImportImageAsync(source, cancellationToken));
+
+    private async Task<StreamReply> ImportImageAsync(Stream source, CancellationToken cancellationToken)
     {
         using var use = await EnterAsync(cancellationToken);
         Expect(MigrationPhase.Reserved);
@@ -89,7 +92,10 @@ public sealed partial class TargetMigration : IAsyncDisposable
     }
 
     /// <summary>Takes the writable layer, then lets the runtime start up to the point where it needs the images.</summary>
-    public async Task<StreamReply> ReceiveLayerAsync(Stream source, CancellationToken cancellationToken)
+    public Task<StreamReply> ReceiveLayerAsync(Stream source, CancellationToken cancellationToken) =>
+        RememberAsync(() => UnpackLayerAsync(source, cancellationToken));
+
+    private async Task<StreamReply> UnpackLayerAsync(Stream source, CancellationToken cancellationToken)
     {
         using var use = await EnterAsync(cancellationToken);
         Expect(MigrationPhase.Reserved);
@@ -102,7 +108,10 @@ public sealed partial class TargetMigration : IAsyncDisposable
     }
 
     /// <summary>Takes CRIU's image files.</summary>
-    public async Task<StreamReply> ReceiveCheckpointAsync(Stream source, CancellationToken cancellationToken)
+    public Task<StreamReply> ReceiveCheckpointAsync(Stream source, CancellationToken cancellationToken) =>
+        RememberAsync(() => UnpackCheckpointAsync(source, cancellationToken));
+
+    private async Task<StreamReply> UnpackCheckpointAsync(Stream source, CancellationToken cancellationToken)
     {
         using var use = await EnterAsync(cancellationToken);
         Expect(MigrationPhase.Receiving);
@@ -244,6 +253,25 @@ public sealed partial class TargetMigration : IAsyncDisposable
         await _leaseTimer.DisposeAsync();
         _aborted.Dispose();
         _step.Dispose();
+    }
+
+    // The sender of a stream sees a broken connection and asks why afterwards.
+    private async Task<StreamReply> RememberAsync(Func<Task<StreamReply>> receive)
+    {
+        try
+        {
+            return await receive();
+        }
+        catch (MigrationException e)
+        {
+            _failure ??= e.Failure.Host.Length == 0 ? e.Failure with { Host = _environment.HostName } : e.Failure;
+            throw;
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            _failure ??= new MigrationFailure(_environment.HostName, "transfer", e.Message);
+            throw;
+        }
     }
 
     private async Task CreateAsync(CancellationToken cancellationToken)

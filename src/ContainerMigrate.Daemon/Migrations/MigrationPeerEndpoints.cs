@@ -1,0 +1,89 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using ContainerMigrate.Daemon.Logging;
+using ContainerMigrate.Daemon.Peers;
+using ContainerMigrate.Migration;
+using ContainerMigrate.Protocol;
+
+namespace ContainerMigrate.Daemon.Migrations;
+
+/// <summary>The peer API of migrations: JSON control messages, and bulk streams as request bodies.</summary>
+internal static partial class MigrationPeerEndpoints
+{
+    /// <summary>A manifest carries a container's whole configuration, a seccomp profile with it.</summary>
+    private const long MaxControlBytes = 4 << 20;
+
+    private const string Root = "/peer/v1/migrations";
+
+    public static void Map(IEndpointRouteBuilder peerApi)
+    {
+        Control(peerApi, "/peer/v1/check", PeerJson.Default.PeerCheckRequest, PeerJson.Default.PeerCheckReply, (m, _, request, token) => m.CheckAsync(request, token));
+        Control(peerApi, Root, PeerJson.Default.ReserveRequest, PeerJson.Default.ReserveReply, (m, c, request, token) => m.ReserveAsync(request, PeerOf(c), token));
+        Control(peerApi, Root + "/{id}/prepare", PeerJson.Default.PrepareRequest, PeerJson.Default.PrepareReply, (m, c, _, token) => m.Get(Id(c), PeerOf(c)).PrepareAsync(token));
+        // GO and abort are carried out whatever becomes of the connection: the source will ask again.
+        Control(peerApi, Root + "/{id}/go", PeerJson.Default.GoRequest, PeerJson.Default.PeerState, (m, c, request, _) => m.GoAsync(Id(c), PeerOf(c), request, CancellationToken.None));
+        Control(peerApi, Root + "/{id}/abort", PeerJson.Default.AbortRequest, PeerJson.Default.PeerState, (m, c, request, _) => m.AbortAsync(Id(c), PeerOf(c), request));
+        peerApi.MapPost(Root + "/{id}/finish", (RequestDelegate)(c => AnswerAsync(c, async m => await Write(c, await m.FinishAsync(Id(c), PeerOf(c)), PeerJson.Default.PeerState))));
+        peerApi.MapGet(Root + "/{id}", (RequestDelegate)(c => AnswerAsync(c, m => Write(c, m.State(Id(c), PeerOf(c)), PeerJson.Default.PeerState))));
+        Bulk(peerApi, BulkTransfer.Image, (m, stream, token) => m.ReceiveImageAsync(stream, token));
+        Bulk(peerApi, BulkTransfer.Layer, (m, stream, token) => m.ReceiveLayerAsync(stream, token));
+        Bulk(peerApi, BulkTransfer.Checkpoint, (m, stream, token) => m.ReceiveCheckpointAsync(stream, token));
+    }
+
+    private static string Id(HttpContext context) => (string)context.GetRouteValue("id")!;
+
+    private static string PeerOf(HttpContext context) => context.GetPeer().Name;
+
+    private static void Control<TRequest, TReply>(
+        IEndpointRouteBuilder peerApi, string path, JsonTypeInfo<TRequest> requestType, JsonTypeInfo<TReply> replyType,
+        Func<PeerMigrations, HttpContext, TRequest, CancellationToken, Task<TReply>> handle) =>
+        peerApi.MapPost(path, (RequestDelegate)(context => AnswerAsync(context, async migrations =>
+        {
+            var request = await JsonSerializer.DeserializeAsync(context.Request.Body, requestType, context.RequestAborted)
+                          ?? throw new JsonException("the request is null");
+            await Write(context, await handle(migrations, context, request, context.RequestAborted), replyType);
+        }))).WithBodyUpTo(MaxControlBytes);
+
+    // What a stream may bring is bounded by the reservation, and checked while it arrives.
+    private static void Bulk(IEndpointRouteBuilder peerApi, BulkTransfer kind, Func<TargetMigration, Stream, CancellationToken, Task<StreamReply>> receive) =>
+        peerApi.MapPost($"{Root}/{{id}}/{kind.ToString().ToLowerInvariant()}", (RequestDelegate)(context => AnswerAsync(context, async migrations =>
+            await Write(context, await receive(migrations.Get(Id(context), PeerOf(context)), context.Request.Body, context.RequestAborted), PeerJson.Default.StreamReply))))
+            .WithStreamBody();
+
+    private static async Task AnswerAsync(HttpContext context, Func<PeerMigrations, Task> handle)
+    {
+        var logger = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("peer");
+        using var scope = context.GetRouteValue("id") is string id ? logger.BeginMigration(id) : null;
+        var environment = context.RequestServices.GetRequiredService<MigrationEnvironment>();
+        try
+        {
+            await handle(context.RequestServices.GetRequiredService<PeerMigrations>());
+        }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            throw new MigrationException(new MigrationFailure(environment.HostName, "transfer", "this migration was aborted"));
+        }
+        catch (MigrationException e) when (e.Failure.Host.Length == 0)
+        {
+            throw new MigrationException(e.Failure with { Host = environment.HostName }, e);
+        }
+        catch (Exception e) when (e is JsonException or InvalidDataException)
+        {
+            throw new MigrationException(new MigrationFailure(environment.HostName, "protocol", e.Message), e);
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException or UnauthorizedAccessException && !context.RequestAborted.IsCancellationRequested)
+        {
+            LogFailed(logger, e, PeerOf(context), context.Request.Path);
+            throw new MigrationException(new MigrationFailure(environment.HostName, "transfer", e.Message), e);
+        }
+    }
+
+    private static async Task Write<T>(HttpContext context, T body, JsonTypeInfo<T> type)
+    {
+        context.Response.ContentType = "application/json";
+        await JsonSerializer.SerializeAsync(context.Response.Body, body, type, CancellationToken.None);
+    }
+
+    [LoggerMessage(LogLevel.Error, "request {Path} of {Peer} failed")]
+    private static partial void LogFailed(ILogger logger, Exception exception, string peer, string path);
+}

@@ -1,0 +1,294 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text.Json;
+using ContainerMigrate.Api;
+using ContainerMigrate.Containers;
+using ContainerMigrate.Daemon.Logging;
+using ContainerMigrate.Daemon.Peers;
+using ContainerMigrate.Journal;
+using ContainerMigrate.Migration;
+using ContainerMigrate.Protocol;
+
+namespace ContainerMigrate.Daemon.Migrations;
+
+/// <summary>The source's side: migrations that an operator of this host has asked for.</summary>
+internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
+{
+    private readonly MigrationEnvironment _environment;
+    private readonly MigrationIndex _index;
+    private readonly PeerDirectory _peers;
+    private readonly PeerHttpClientFactory _clients;
+    private readonly Identity.DaemonIdentity _identity;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger _logger;
+    private readonly MigrationPlanner _planner;
+    private readonly CancellationTokenSource _shutdown = new();
+    private readonly ConcurrentDictionary<string, CancellationTokenSource> _cancels = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _starting = new(1, 1);
+
+    public MigrationService(
+        MigrationEnvironment environment, MigrationIndex index, PeerDirectory peers, PeerHttpClientFactory clients, Identity.DaemonIdentity identity, ILoggerFactory loggers)
+    {
+        _environment = environment;
+        _index = index;
+        _peers = peers;
+        _clients = clients;
+        _identity = identity;
+        _loggers = loggers;
+        _logger = loggers.CreateLogger<MigrationService>();
+        _planner = new MigrationPlanner(environment);
+    }
+
+    public async Task<CheckReport> CheckAsync(CheckRequest request, CancellationToken cancellationToken)
+    {
+        var plan = await PlanAsync(request, cancellationToken);
+        return plan.Report;
+    }
+
+    /// <summary>Checks both hosts, then starts the migration; returns its id. A refused or dry run ends at once and carries the findings.</summary>
+    /// <exception cref="ApiException">The request is wrong.</exception>
+    /// <exception cref="MigrationException">Nothing can be started: no such container, no such host, another migration is under way.</exception>
+    public async Task<string> StartAsync(MigrateRequest request, CancellationToken cancellationToken)
+    {
+        if (request.Mode is not ("auto" or "stop-and-copy"))
+        {
+            throw ApiException.BadRequest($"mode '{request.Mode}' is not supported by this version; auto and stop-and-copy are");
+        }
+
+        if (request.DeadlineSeconds is <= 0 or > 86400 || request.FreezeTimeoutSeconds is <= 0 or > 3600)
+        {
+            throw ApiException.BadRequest("deadline must be within 24 h and freeze timeout within 1 h");
+        }
+
+        var plan = await PlanAsync(new CheckRequest { Container = request.Container, Host = request.Host, Skip = request.Skip }, cancellationToken);
+        var peer = PeerOf(request.Host);
+        await _starting.WaitAsync(cancellationToken);
+        try
+        {
+            if (_index.FindActive(plan.Runtime.Name, plan.Container.Reference.Name) is { } other)
+            {
+                throw Refused($"migration {other} of that container is under way", $"`ctmigrate status {other}`");
+            }
+
+            var id = NewId();
+            var progress = _index.Add(new MigrationStatus
+            {
+                Id = id, Role = "source", Container = plan.Container.Reference.Name, Runtime = plan.Runtime.Name, Source = _environment.HostName, Destination = peer.Name,
+                Phase = MigrationPhase.New, StartedAt = _environment.Time.GetUtcNow(), Findings = plan.Report.Findings, Mode = plan.Report.Mode, Activity = "checked",
+            });
+            if (!plan.Report.Ok || request.DryRun)
+            {
+                End(progress, plan, request.DryRun);
+                return id;
+            }
+
+            var migration = new SourceMigration(_environment, peer, request, _environment.Journals.Create(id, MigrationRole.Source), progress, _loggers.CreateLogger<SourceMigration>());
+            var cancel = _cancels[id] = new CancellationTokenSource();
+            Run(id, progress, () => migration.RunAsync(plan, cancel.Token, _shutdown.Token));
+            return id;
+        }
+        finally
+        {
+            _starting.Release();
+        }
+    }
+
+    /// <summary>Asks a migration to stop; true when that is still possible.</summary>
+    public bool Cancel(MigrationStatus status)
+    {
+        if (status.Phase >= MigrationPhase.Go || status.EndedAt is not null || !_cancels.TryGetValue(status.Id, out var cancel))
+        {
+            return false;
+        }
+
+        cancel.Cancel();
+        return true;
+    }
+
+    /// <summary>After a start of the daemon: carries on or undoes a departure that is not closed.</summary>
+    public void Recover(IMigrationJournal journal)
+    {
+        var peerName = journal.Value(JournalKeys.Peer)?.GetValue<string>() ?? "?";
+        var progress = _index.Add(new MigrationStatus
+        {
+            Id = journal.MigrationId, Role = "source", Container = journal.Value(JournalKeys.ContainerName)?.GetValue<string>() ?? "?",
+            Runtime = journal.Value(JournalKeys.Runtime)?.GetValue<string>() ?? "?", Source = _environment.HostName, Destination = peerName,
+            Phase = journal.Phase, StartedAt = journal.Records[0].At, Activity = "recovering",
+        });
+        Run(journal.MigrationId, progress, () => RecoverAsync(journal, peerName, progress));
+    }
+
+    /// <inheritdoc/>
+    public string? DescribeUse(string peerName) =>
+        _index.All.FirstOrDefault(m => m.EndedAt is null && (m.Destination == peerName || m.Source == peerName)) is { } active
+            ? $"migration {active.Id} of {active.Container}"
+            : null;
+
+    /// <summary>Stops what may stop; the journals keep the rest.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _shutdown.CancelAsync();
+        await Task.WhenAll(_running.Values);
+        _shutdown.Dispose();
+        _starting.Dispose();
+    }
+
+    private async Task RecoverAsync(IMigrationJournal journal, string peerName, MigrationProgress progress)
+    {
+        LogRecovering(journal.Phase);
+        var peer = _peers.FindByName(peerName) is { } known ? new HttpPeer(peerName, _clients.GetClient(known)) : null;
+        switch (journal.Phase)
+        {
+            case MigrationPhase.Go or MigrationPhase.InDoubt or MigrationPhase.Committed or MigrationPhase.Destroyed or MigrationPhase.Done when peer is null:
+                progress.Update(s => s with { Activity = $"{peerName} is not paired any more: only it knows who owns the container; pair it again" });
+                return;
+            case MigrationPhase.Go or MigrationPhase.InDoubt or MigrationPhase.Committed or MigrationPhase.Destroyed or MigrationPhase.Done:
+                var handover = new SourceHandover(_environment, _loggers.CreateLogger<SourceHandover>());
+                if (journal.Phase is MigrationPhase.Go or MigrationPhase.InDoubt && (await handover.RunAsync(journal, peer!, progress, _shutdown.Token)).Phase == MigrationPhase.Aborted)
+                {
+                    EndAborted(progress, journal);
+                    return;
+                }
+
+                await handover.CleanUpAsync(journal, peer!, progress, null, _shutdown.Token);
+                progress.Update(s => s with
+                {
+                    Phase = MigrationPhase.Done, Activity = "", EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done, SourceState = "removed", DestinationState = "running",
+                });
+                return;
+            default:
+                if (journal.Phase != MigrationPhase.Aborted)
+                {
+                    journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(new MigrationFailure(_environment.HostName, "recovery", "ctmigrated was restarted before GO")));
+                }
+
+                await new SourceRollback(_environment, _logger).RunAsync(journal, _shutdown.Token);
+                if (peer is not null)
+                {
+                    await TellAbortAsync(peer, journal);
+                }
+
+                journal.Close();
+                EndAborted(progress, journal);
+                return;
+        }
+    }
+
+    private async Task TellAbortAsync(HttpPeer peer, IMigrationJournal journal)
+    {
+        try
+        {
+            await peer.AbortAsync(journal.MigrationId, new AbortRequest(journal.Epoch, "the source was restarted before GO"), _shutdown.Token);
+        }
+        catch (Exception e) when (e is PeerUnreachableException or MigrationException)
+        {
+            LogPeerNotTold(peer.Name, e.Message); // its lease ends
+        }
+    }
+
+    private void EndAborted(MigrationProgress progress, IMigrationJournal journal) =>
+        progress.Update(s => s with
+        {
+            Phase = MigrationPhase.Aborted, Activity = "", EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.FailedSourceRunning, SourceState = "running",
+            Failure = journal.Value(JournalKeys.Failure) is { } node ? node.Deserialize(JournalJson.Default.MigrationFailure) : s.Failure,
+        });
+
+    private void Run(string id, MigrationProgress progress, Func<Task> migrate) =>
+        _running[id] = Task.Run(async () =>
+        {
+            using var scope = _logger.BeginMigration(id);
+            try
+            {
+                await migrate();
+            }
+            catch (OperationCanceledException) when (_shutdown.IsCancellationRequested)
+            {
+                LogLeft(); // the journal has everything
+            }
+            catch (Exception e)
+            {
+                // A session's edge: whatever went wrong, the journal says how far it got, and a restart takes it up.
+                LogUnexpected(e);
+                progress.Update(s => s with { Activity = "stuck; restart ctmigrated to recover", Failure = new MigrationFailure(_environment.HostName, s.Phase.ToString(), e.Message, "its log says more") });
+            }
+            finally
+            {
+                if (_cancels.TryRemove(id, out var cancel))
+                {
+                    cancel.Dispose();
+                }
+
+                _running.TryRemove(id, out _);
+            }
+        });
+
+    private async Task<MigrationPlan> PlanAsync(CheckRequest request, CancellationToken cancellationToken)
+    {
+        var peer = PeerOf(request.Host);
+        try
+        {
+            return await _planner.PlanAsync(request, peer, cancellationToken);
+        }
+        catch (PeerUnreachableException e)
+        {
+            var (cause, next) = PeerFailures.Describe(e.InnerException ?? e, _peers.FindByName(peer.Name)!.Address);
+            throw new MigrationException(new MigrationFailure(peer.Name, "check", cause, next ?? $"`ctmigrate hosts` shows whether {peer.Name} answers"), e);
+        }
+        catch (MigrationException e) when (e.Failure.Host.Length == 0)
+        {
+            throw new MigrationException(e.Failure with { Host = _environment.HostName }, e);
+        }
+    }
+
+    private HttpPeer PeerOf(string host)
+    {
+        if (string.Equals(host, _environment.HostName, StringComparison.OrdinalIgnoreCase) || host is "localhost" or "127.0.0.1" or "::1")
+        {
+            throw Refused($"{host} is this host: the container is here already");
+        }
+
+        if (_peers.Find(host) is not { } peer)
+        {
+            throw Refused($"{host} is not paired with this host", $"`ctmigrate hosts pair {host}`; `ctmigrate hosts` lists the paired ones");
+        }
+
+        return peer.Fingerprint == _identity.Fingerprint
+            ? throw Refused($"{host} is this host: the container is here already")
+            : new HttpPeer(peer.Name, _clients.GetClient(peer));
+    }
+
+    private void End(MigrationProgress progress, MigrationPlan plan, bool dryRun)
+    {
+        var first = plan.Report.Findings.FirstOrDefault(f => f.Severity == Checks.CheckSeverity.Error);
+        progress.Update(s => s with
+        {
+            Phase = plan.Report.Ok ? MigrationPhase.Done : MigrationPhase.Aborted,
+            Activity = dryRun ? "dry run" : "",
+            EndedAt = _environment.Time.GetUtcNow(),
+            ExitCode = plan.Report.Ok ? ExitCodes.Done : dryRun ? ExitCodes.DryRunFoundProblems : ExitCodes.Refused,
+            Failure = plan.Report.Ok || first is null ? null : new MigrationFailure(first.Host, "check", first.Message, first.Hint),
+            SourceState = plan.Container.Manifest.Paused ? "paused" : "running",
+            DestinationState = "absent",
+        });
+    }
+
+    private MigrationException Refused(string cause, string? nextStep = null) =>
+        new(new MigrationFailure(_environment.HostName, "check", cause, nextStep));
+
+    // Sorts by time, and two hosts never make the same.
+    private string NewId() =>
+        _environment.Time.GetUtcNow().UtcDateTime.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture) + "-" + Guid.NewGuid().ToString("N")[..6];
+
+    [LoggerMessage(LogLevel.Information, "taking up a departure at {Phase}")]
+    private partial void LogRecovering(MigrationPhase phase);
+
+    [LoggerMessage(LogLevel.Information, "left as the journal says: the daemon stops")]
+    private partial void LogLeft();
+
+    [LoggerMessage(LogLevel.Error, "the migration is stuck")]
+    private partial void LogUnexpected(Exception exception);
+
+    [LoggerMessage(LogLevel.Warning, "{Peer} could not be told of the abort, its lease will end: {Reason}")]
+    private partial void LogPeerNotTold(string peer, string reason);
+}
