@@ -79,7 +79,12 @@ public sealed partial class RestoreGate : IAsyncDisposable
     }
 
     /// <summary>Opens an existing restore after a restart of the daemon.</summary>
-    public void Attach() => Listen();
+    /// <param name="initPid">Of the restored tree; 0 when it is not known.</param>
+    public void Attach(int initPid = 0)
+    {
+        InitPid = initPid;
+        Listen();
+    }
 
     /// <summary>Returns once the runtime has called <c>create</c>, and edits the bundle's configuration for the restore.</summary>
     /// <param name="startFailed">Completes with a reason when the runtime's start has failed before that.</param>
@@ -112,14 +117,21 @@ public sealed partial class RestoreGate : IAsyncDisposable
     }
 
     /// <summary>Hands over the images and returns when the tree is rebuilt and held at the gate.</summary>
+    /// <param name="attachNetwork">Called with init's pid once its namespaces exist and before any socket is rebuilt; null where the runtime does it.</param>
     /// <exception cref="MigrationException">The restore failed; the cause is the root line of CRIU's log.</exception>
-    public async Task RestoreAsync(string imagesDirectory, string workDirectory, Task<string?> startFailed, CancellationToken cancellationToken)
+    public async Task RestoreAsync(
+        string imagesDirectory, string workDirectory, Task<string?> startFailed, CancellationToken cancellationToken, Func<int, Task>? attachNetwork = null)
     {
         WriteCriuConfig(workDirectory);
         Send("create", $"restore {imagesDirectory} {workDirectory}");
         RestoreEvent restored;
         try
         {
+            if (attachNetwork is not null)
+            {
+                await attachNetwork(PidOf(await NextAsync("ns", startFailed, cancellationToken)));
+            }
+
             restored = await NextAsync("restored", startFailed, cancellationToken);
         }
         catch (MigrationException e)
@@ -128,7 +140,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
             throw root is null ? e : new MigrationException("restore", "CRIU: " + root, $"the whole log is {Path.Combine(workDirectory, RestoreLogName)}", e);
         }
 
-        InitPid = int.TryParse(restored.Arguments, out var pid) ? pid : 0;
+        InitPid = PidOf(restored);
     }
 
     /// <summary>Decides for commit if nothing has been decided; durable when it returns.</summary>
@@ -236,6 +248,8 @@ public sealed partial class RestoreGate : IAsyncDisposable
             $"log-file {Path.Combine(workDirectory, RestoreLogName)}",
             $"action-script {RestoreLayout.CriuHookPath}",
             "")));
+
+    private static int PidOf(RestoreEvent restoreEvent) => int.TryParse(restoreEvent.Arguments, out var pid) ? pid : 0;
 
     private static string ResolveLink(string path) =>
         new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;

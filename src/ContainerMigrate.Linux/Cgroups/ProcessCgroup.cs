@@ -1,0 +1,81 @@
+using System.Globalization;
+using ContainerMigrate.Migration;
+
+namespace ContainerMigrate.Linux.Cgroups;
+
+/// <summary>A process's directory in the unified cgroup hierarchy (cgroups(7)), and what can be read there.</summary>
+internal static class ProcessCgroup
+{
+    private const string Mount = "/sys/fs/cgroup";
+
+    /// <exception cref="MigrationException">The process is gone, or is in no cgroup of its own.</exception>
+    public static string DirectoryOf(int pid)
+    {
+        try
+        {
+            var path = File.ReadLines($"/proc/{pid}/cgroup").FirstOrDefault(l => l.StartsWith("0::", StringComparison.Ordinal))?[3..];
+            var directory = path is null or "/" ? null : Mount + path;
+            return directory is not null && File.Exists(Path.Combine(directory, "cgroup.freeze"))
+                ? directory
+                : throw new MigrationException("check", $"process {pid} is in no cgroup (v2) of its own, so it cannot be frozen", "set linux.cgroupsPath and use cgroup v2");
+        }
+        catch (IOException e)
+        {
+            throw new MigrationException("check", $"process {pid} is gone", innerException: e);
+        }
+    }
+
+    /// <summary>All processes in a cgroup and below.</summary>
+    public static IReadOnlyList<int> ReadProcesses(string directory)
+    {
+        var processes = new List<int>();
+        try
+        {
+            foreach (var file in Directory.EnumerateFiles(directory, "cgroup.procs", SearchOption.AllDirectories))
+            {
+                processes.AddRange(File.ReadLines(file).Select(l => int.TryParse(l, CultureInfo.InvariantCulture, out var pid) ? pid : 0).Where(p => p > 0));
+            }
+        }
+        catch (IOException)
+        {
+            // It went away while it was read.
+        }
+
+        return processes;
+    }
+
+    /// <summary>Memory that a dump has to carry: anonymous and shared pages, not the page cache.</summary>
+    public static long ReadMemoryBytes(string directory, IReadOnlyList<int> processes)
+    {
+        try
+        {
+            var statistics = Path.Combine(directory, "memory.stat");
+            if (File.Exists(statistics))
+            {
+                return SumFields(statistics, ["anon ", "shmem "], unit: 1);
+            }
+        }
+        catch (IOException)
+        {
+            // Read from the processes instead.
+        }
+
+        // Without the memory controller; pages that several processes share are counted for each.
+        return processes.Sum(p =>
+        {
+            try
+            {
+                return SumFields($"/proc/{p}/status", ["RssAnon:", "RssShmem:"], unit: 1024);
+            }
+            catch (IOException)
+            {
+                return 0;
+            }
+        });
+    }
+
+    private static long SumFields(string file, string[] fields, int unit) =>
+        File.ReadLines(file)
+            .Where(l => fields.Any(f => l.StartsWith(f, StringComparison.Ordinal)))
+            .Sum(l => long.TryParse(l.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture, out var value) ? value * unit : 0);
+}

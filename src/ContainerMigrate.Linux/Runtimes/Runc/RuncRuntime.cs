@@ -1,0 +1,278 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ContainerMigrate.Checks;
+using ContainerMigrate.Containers;
+using ContainerMigrate.Linux.Processes;
+using ContainerMigrate.Linux.Runtimes.Oci;
+using ContainerMigrate.Migration;
+using ContainerMigrate.Network;
+using ContainerMigrate.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace ContainerMigrate.Linux.Runtimes.Runc;
+
+/// <summary>
+/// Bundles of plain runc that have a root file system and a network namespace of their own. There is no image: the root file system
+/// is what the writable layer is elsewhere. Nobody but us attaches the network.
+/// </summary>
+public sealed class RuncRuntime : IContainerRuntime
+{
+    private const string ConfigKey = "config";
+    private static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(30);
+
+    private readonly IProcessRunner _processes;
+    private readonly RuncOptions _options;
+    private readonly RestoreLayout _layout;
+    private readonly IContainerNetwork _network;
+    private readonly INetworkFence _fence;
+    private readonly IDirectoryCopier _copier;
+    private readonly ILoggerFactory _loggers;
+
+    public RuncRuntime(
+        IProcessRunner processes, RuncOptions options, RestoreLayout layout, IContainerNetwork network, INetworkFence fence, IDirectoryCopier copier, ILoggerFactory loggers)
+    {
+        _processes = processes;
+        _options = options;
+        _layout = layout;
+        _network = network;
+        _fence = fence;
+        _copier = copier;
+        _loggers = loggers;
+    }
+
+    /// <inheritdoc/>
+    public string Name => "runc";
+
+    /// <inheritdoc/>
+    public async Task<RuntimeStatus> GetStatusAsync(CancellationToken cancellationToken)
+    {
+        var result = await _processes.RunAsync(new ProcessCommand("runc", "--version") { Timeout = CommandTimeout }, cancellationToken);
+        return result.Succeeded
+            ? new RuntimeStatus(true, result.StandardOutput.Split('\n')[0].Replace("runc version ", "", StringComparison.Ordinal).Trim(), "", "")
+            : new RuntimeStatus(false, "", "", result.FailureReason);
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ContainerReference>> FindAsync(string nameOrId, CancellationToken cancellationToken)
+    {
+        // Directories of the state roots are the ids, as for `runc list`.
+        IReadOnlyList<ContainerReference> found = [.. _options.Roots.Where(r => File.Exists(Path.Combine(r, nameOrId, "state.json"))).Select(_ => new ContainerReference(Name, nameOrId, nameOrId))];
+        return Task.FromResult(found);
+    }
+
+    /// <inheritdoc/>
+    public async Task<SourceContainer> InspectAsync(ContainerReference reference, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(reference);
+        var (root, state) = await ReadStateAsync(reference.Id, cancellationToken) ?? throw new MigrationException("check", $"there is no runc container '{reference.Id}'");
+        if (state.Status is not ("running" or "paused"))
+        {
+            throw new MigrationException("check", $"runc container '{reference.Id}' is {state.Status}, not running");
+        }
+
+        JsonObject config;
+        try
+        {
+            config = JsonNode.Parse(await File.ReadAllBytesAsync(Path.Combine(state.Bundle, "config.json"), cancellationToken)) as JsonObject ?? throw new JsonException("not an object");
+        }
+        catch (Exception e) when (e is IOException or JsonException)
+        {
+            throw new MigrationException("check", $"the bundle of '{reference.Id}' cannot be read: {e.Message}", innerException: e);
+        }
+
+        var rootPath = Path.GetFullPath(config["root"]?["path"]?.GetValue<string>() ?? "rootfs", state.Bundle);
+        var cgroup = Cgroups.ProcessCgroup.DirectoryOf(state.Pid);
+        var processes = Cgroups.ProcessCgroup.ReadProcesses(cgroup);
+        var files = await _copier.MeasureAsync(rootPath, cancellationToken);
+        return new SourceContainer
+        {
+            Reference = reference,
+            InitPid = state.Pid,
+            CgroupDirectory = cgroup,
+            WritableLayerDirectory = rootPath,
+            RuncRoot = root,
+            Manifest = new ContainerManifest
+            {
+                Runtime = Name,
+                SourceId = reference.Id,
+                Name = reference.Name,
+                Paused = state.Status == "paused",
+                Settings = new JsonObject { [ConfigKey] = config },
+                MemoryBytes = Cgroups.ProcessCgroup.ReadMemoryBytes(cgroup, processes),
+                WritableLayerBytes = files.ContentBytes,
+                ProcessCount = processes.Count,
+            },
+        };
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<CheckFinding>> CheckSourceAsync(SourceContainer container, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(container);
+        var findings = new List<CheckFinding>(RuncBundle.Check(ConfigOf(container.Manifest)));
+        if (container.Manifest.Paused)
+        {
+            findings.Add(new CheckFinding(CheckNames.State, CheckSeverity.Error, "", "the container is paused, which runc cannot restore", "`runc resume` it first"));
+        }
+
+        findings.AddRange(NamespaceSharing.FindStrangers(container));
+        return Task.FromResult<IReadOnlyList<CheckFinding>>(findings);
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<CheckFinding>> CheckTargetAsync(ContainerManifest manifest, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        var config = ConfigOf(manifest);
+        var findings = new List<CheckFinding>(RuncBundle.Check(config));
+        if ((await FindAsync(manifest.Name, cancellationToken)).Count > 0)
+        {
+            findings.Add(new CheckFinding(CheckNames.Name, CheckSeverity.Error, "", $"there is a runc container '{manifest.Name}' already", $"`runc delete {manifest.Name}` there, if it is not needed"));
+        }
+
+        if (Directory.Exists(BundleOf(manifest.Name)))
+        {
+            findings.Add(new CheckFinding(CheckNames.Name, CheckSeverity.Error, "", $"{BundleOf(manifest.Name)} exists already", "remove it, if it is not needed"));
+        }
+
+        if (RuncBundle.NetworkName(config) is { } name && File.Exists(NetworkNamespaces.PathOf(name)))
+        {
+            findings.Add(new CheckFinding(CheckNames.Network, CheckSeverity.Error, "", $"there is a network namespace '{name}' already", $"`ip netns del {name}` there, if it is not needed"));
+        }
+
+        foreach (var link in manifest.Links)
+        {
+            if (link.HostLink is null || !Directory.Exists("/sys/class/net/" + link.HostLink))
+            {
+                findings.Add(new CheckFinding(CheckNames.Network, CheckSeverity.Error, "", $"the container's {link.Name} hangs on {link.HostLink ?? "a link that cannot be told"}, and there is no such link here",
+                    link.HostLink is null ? null : $"make a link or bridge {link.HostLink} on the same network"));
+            }
+        }
+
+        return findings;
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyDictionary<string, string>> FindHostLinksAsync(ContainerManifest manifest, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        return Task.FromResult<IReadOnlyDictionary<string, string>>(
+            manifest.Links.Where(l => l.HostLink is { } host && Directory.Exists("/sys/class/net/" + host)).ToDictionary(l => l.Name, l => l.HostLink!, StringComparer.Ordinal));
+    }
+
+    /// <inheritdoc/>
+    public Task<JsonObject> ReadRestartPolicyAsync(ContainerReference reference, CancellationToken cancellationToken) => Task.FromResult(new JsonObject());
+
+    /// <inheritdoc/>
+    public Task SuspendRestartPolicyAsync(ContainerReference reference, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task ReturnRestartPolicyAsync(ContainerReference reference, JsonObject policy, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public async Task DestroyAsync(ContainerReference reference, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(reference);
+        if (await ReadStateAsync(reference.Id, cancellationToken) is not var (root, state))
+        {
+            return;
+        }
+
+        var config = Path.Combine(state.Bundle, "config.json");
+        var network = File.Exists(config) && JsonNode.Parse(await File.ReadAllBytesAsync(config, cancellationToken)) is JsonObject json ? RuncBundle.NetworkName(json) : null;
+        // SIGKILL reaches frozen processes of cgroup v2; their packets are dropped until the namespace is gone with its links.
+        var result = await _processes.RunAsync(new ProcessCommand("runc", "--root", root, "delete", "--force", reference.Id) { Timeout = CommandTimeout }, cancellationToken);
+        if (!result.Succeeded && await RuncState.ReadAsync(_processes, root, reference.Id, cancellationToken) is not null)
+        {
+            throw new MigrationException("destroy", $"runc delete: {result.FailureReason}");
+        }
+
+        if (network is not null)
+        {
+            await NetworkNamespaces.DeleteAsync(_processes, network, cancellationToken);
+        }
+
+        // A bundle that we made goes; one that an operator made is his, as for `runc delete`.
+        if (Path.GetDirectoryName(state.Bundle) == _options.BundlesDirectory && Directory.Exists(state.Bundle))
+        {
+            Directory.Delete(state.Bundle, recursive: true);
+        }
+
+        new RestoreGate(_layout.RestoreDirectory(reference.Id), RestoreTimeouts.Default, _loggers.CreateLogger<RestoreGate>()).Delete();
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> FindMissingLayersAsync(ImageIdentity image, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<string>>([]);
+
+    /// <inheritdoc/>
+    public Task ExportImageAsync(ImageIdentity image, IReadOnlyList<string> layers, Stream destination, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("a runc bundle has no image");
+
+    /// <inheritdoc/>
+    public Task ImportImageAsync(ImageIdentity image, Stream source, CancellationToken cancellationToken) =>
+        throw new MigrationException("protocol", "a runc bundle has no image");
+
+    /// <inheritdoc/>
+    public async Task<ITargetContainer> CreateAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        var config = ConfigOf(manifest);
+        if (RuncBundle.Check(config) is [var first, ..])
+        {
+            throw new MigrationException("reserve", first.Message);
+        }
+
+        var bundle = BundleOf(manifest.Name);
+        if (Directory.Exists(bundle))
+        {
+            throw new MigrationException("reserve", $"{bundle} exists already");
+        }
+
+        Directory.CreateDirectory(_options.BundlesDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.CreateDirectory(Path.Combine(bundle, "rootfs"));
+        var container = Target(manifest);
+        await container.WriteConfigAsync(RuncBundle.Adapt(config, container.NetworkName is { } name ? NetworkNamespaces.PathOf(name) : null), migrationId, cancellationToken);
+        return container;
+    }
+
+    /// <inheritdoc/>
+    public async Task RemoveTracesAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        var container = Target(manifest);
+        if (await container.BelongsToAsync(migrationId, cancellationToken))
+        {
+            await container.RemoveAsync(cancellationToken);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<ITargetContainer?> OpenAsync(ContainerManifest manifest, string containerId, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        var container = Target(manifest);
+        await container.AttachAsync(cancellationToken);
+        return Directory.Exists(BundleOf(manifest.Name)) ? container : null;
+    }
+
+    private static JsonObject ConfigOf(ContainerManifest manifest) =>
+        manifest.Settings[ConfigKey] as JsonObject ?? throw new MigrationException("protocol", "the manifest has no runc configuration");
+
+    private RuncTargetContainer Target(ContainerManifest manifest) =>
+        new(_processes, _options.Roots[0], BundleOf(manifest.Name), manifest, RuncBundle.NetworkName(ConfigOf(manifest)), _network, _fence, _layout, _loggers);
+
+    private string BundleOf(string name) => Path.Combine(_options.BundlesDirectory, name);
+
+    private async Task<(string Root, RuncState State)?> ReadStateAsync(string id, CancellationToken cancellationToken)
+    {
+        foreach (var root in _options.Roots)
+        {
+            if (await RuncState.ReadAsync(_processes, root, id, cancellationToken) is { } state)
+            {
+                return (root, state);
+            }
+        }
+
+        return null;
+    }
+}

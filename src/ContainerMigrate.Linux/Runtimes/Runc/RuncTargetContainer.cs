@@ -1,0 +1,193 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using ContainerMigrate.Containers;
+using ContainerMigrate.Linux.Files;
+using ContainerMigrate.Linux.Processes;
+using ContainerMigrate.Linux.Runtimes.Oci;
+using ContainerMigrate.Migration;
+using ContainerMigrate.Network;
+using Microsoft.Extensions.Logging;
+
+namespace ContainerMigrate.Linux.Runtimes.Runc;
+
+/// <summary>A bundle that is being restored through the same wrapper that Docker's containers go through, with us in the runtime's place.</summary>
+internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
+{
+    private const string OwnerFile = ".ctmigrate";
+    private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(30);
+
+    private readonly IProcessRunner _processes;
+    private readonly string _root;
+    private readonly string _bundle;
+    private readonly ContainerManifest _manifest;
+    private readonly IContainerNetwork _network;
+    private readonly INetworkFence _fence;
+    private readonly RestoreGate _gate;
+    private Task<string?>? _create;
+    private Task<string?>? _start;
+
+    public RuncTargetContainer(
+        IProcessRunner processes, string root, string bundle, ContainerManifest manifest, string? networkName,
+        IContainerNetwork network, INetworkFence fence, RestoreLayout layout, ILoggerFactory loggers)
+    {
+        _processes = processes;
+        _root = root;
+        _bundle = bundle;
+        _manifest = manifest;
+        NetworkName = networkName;
+        _network = network;
+        _fence = fence;
+        _gate = new RestoreGate(layout.RestoreDirectory(manifest.Name), RestoreTimeouts.Default, loggers.CreateLogger<RestoreGate>());
+    }
+
+    /// <inheritdoc/>
+    public string Id => _manifest.Name;
+
+    /// <summary>Name of the network namespace to make; null when runc makes one.</summary>
+    public string? NetworkName { get; }
+
+    /// <inheritdoc/>
+    public string WritableLayerDirectory => Path.Combine(_bundle, "rootfs");
+
+    /// <inheritdoc/>
+    public string? NetworkNamespacePath => _gate.InitPid > 0 ? $"/proc/{_gate.InitPid}/ns/net" : null;
+
+    public async Task WriteConfigAsync(JsonObject config, string migrationId, CancellationToken cancellationToken)
+    {
+        await File.WriteAllTextAsync(Path.Combine(_bundle, OwnerFile), migrationId, cancellationToken);
+        DurableFile.Replace(Path.Combine(_bundle, "config.json"), Encoding.UTF8.GetBytes(config.ToJsonString()));
+    }
+
+    /// <summary>True when the bundle was made for this migration.</summary>
+    public async Task<bool> BelongsToAsync(string migrationId, CancellationToken cancellationToken)
+    {
+        var owner = Path.Combine(_bundle, OwnerFile);
+        return File.Exists(owner) && await File.ReadAllTextAsync(owner, cancellationToken) == migrationId;
+    }
+
+    /// <inheritdoc/>
+    public async Task BeginAsync(CancellationToken cancellationToken)
+    {
+        if (NetworkName is not null)
+        {
+            await NetworkNamespaces.AddAsync(_processes, NetworkName, cancellationToken);
+            await _fence.RaiseAsync(NetworkNamespaces.PathOf(NetworkName), cancellationToken);
+        }
+
+        _gate.Prepare();
+        _create = RunAsync("create", "--bundle", _bundle, "--pid-file", Path.Combine(_bundle, "pid"), Id);
+        await _gate.WaitForCreateAsync(FailureOf(_create), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, CancellationToken cancellationToken)
+    {
+        var create = _create ?? throw new InvalidOperationException("BeginAsync comes first");
+        await _gate.RestoreAsync(imagesDirectory, workDirectory, FailureOf(create), cancellationToken, async pid =>
+        {
+            if (await create.WaitAsync(cancellationToken) is { } problem)
+            {
+                throw new MigrationException("restore", problem);
+            }
+
+            await _network.BuildAsync($"/proc/{pid}/ns/net", _manifest.Links, cancellationToken);
+            _start = RunAsync("start", Id);
+        });
+        return _gate.InitPid;
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> ClaimCommitAsync(CancellationToken cancellationToken) => Task.FromResult(_gate.ClaimCommit());
+
+    /// <inheritdoc/>
+    public async Task ReleaseAsync(CancellationToken cancellationToken)
+    {
+        _gate.Release();
+        if (_start is not null && await _start.WaitAsync(cancellationToken) is { } problem)
+        {
+            throw new MigrationException("commit", $"runc start failed after the commit: {problem}");
+        }
+
+        if (await GetStateAsync(cancellationToken) != TargetContainerState.Running)
+        {
+            throw new MigrationException("commit", $"container {Id} does not run after the commit");
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task FinishAsync(JsonObject restartPolicy, CancellationToken cancellationToken)
+    {
+        File.Delete(Path.Combine(_bundle, OwnerFile));
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> TryAbortAsync(string reason) => Task.FromResult(_gate.TryAbort(reason));
+
+    /// <inheritdoc/>
+    public async Task RemoveAsync(CancellationToken cancellationToken)
+    {
+        if (!_gate.TryAbort("the migration was given up"))
+        {
+            throw new MigrationException("abort", $"container {Id} is committed to this host and must not be removed");
+        }
+
+        foreach (var command in new[] { _create, _start }.OfType<Task<string?>>())
+        {
+            await Task.WhenAny(command, Task.Delay(EndsWithin, cancellationToken));
+        }
+
+        await _processes.RunAsync(new ProcessCommand("runc", "--root", _root, "delete", "--force", Id) { Timeout = EndsWithin }, cancellationToken);
+        if (NetworkName is not null)
+        {
+            await NetworkNamespaces.DeleteAsync(_processes, NetworkName, cancellationToken);
+        }
+
+        if (Directory.Exists(_bundle))
+        {
+            Directory.Delete(_bundle, recursive: true);
+        }
+
+        await DisposeAsync();
+        _gate.Delete();
+    }
+
+    /// <inheritdoc/>
+    public async Task<TargetContainerState> GetStateAsync(CancellationToken cancellationToken)
+    {
+        if (_gate.State == "active")
+        {
+            return _gate.InitPid > 0 ? TargetContainerState.Held : TargetContainerState.Created;
+        }
+
+        return await RuncState.ReadAsync(_processes, _root, Id, cancellationToken) switch
+        {
+            { Status: "running" or "paused" } => TargetContainerState.Running,
+            { } => TargetContainerState.Stopped,
+            null => Directory.Exists(_bundle) ? TargetContainerState.Created : TargetContainerState.Missing,
+        };
+    }
+
+    /// <summary>Takes over a restore that an earlier daemon began.</summary>
+    public async Task AttachAsync(CancellationToken cancellationToken)
+    {
+        if (_gate.State is not null)
+        {
+            _gate.Attach(await RuncState.ReadAsync(_processes, _root, Id, cancellationToken) is { Pid: > 0 } state ? state.Pid : 0);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _gate.DisposeAsync();
+
+    // Null for success. Not cancelled: what is held ends by the gate and nothing else.
+    private async Task<string?> RunAsync(params string[] arguments)
+    {
+        var result = await _processes.RunAsync(new ProcessCommand(RestoreLayout.WrapperPath, ["--root", _root, .. arguments]), CancellationToken.None);
+        return result.Succeeded ? null : result.FailureReason;
+    }
+
+    // As a signal for waits: a command that has ended well is no reason to stop waiting.
+    private static async Task<string?> FailureOf(Task<string?> command) =>
+        await command ?? await new TaskCompletionSource<string?>().Task;
+}
