@@ -3,6 +3,7 @@ using ContainerMigrate.Api;
 using ContainerMigrate.Daemon;
 using ContainerMigrate.Daemon.Configuration;
 using ContainerMigrate.Daemon.Logging;
+using ContainerMigrate.Daemon.Migrations;
 using Microsoft.AspNetCore.Connections;
 using Serilog.Extensions.Logging;
 
@@ -31,7 +32,8 @@ try
     await using var logger = DaemonLogging.Create(options);
     using var host = DaemonHost.Build(
         options,
-        logging => logging.AddProvider(new SerilogLoggerProvider(logger)));
+        logging => logging.AddProvider(new SerilogLoggerProvider(logger)),
+        new MigrationsModule());
     await host.RunAsync();
     return ExitCodes.Done;
 }

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
 using ContainerMigrate.Api;
-using ContainerMigrate.Containers;
 using ContainerMigrate.Daemon.Logging;
 using ContainerMigrate.Daemon.Peers;
 using ContainerMigrate.Journal;

@@ -1,4 +1,3 @@
-using ContainerMigrate.Containers;
 using ContainerMigrate.Daemon.Configuration;
 using ContainerMigrate.Daemon.LocalApi;
 using ContainerMigrate.Daemon.Peers;
@@ -15,6 +14,7 @@ using ContainerMigrate.Linux.Runtimes.Oci;
 using ContainerMigrate.Linux.Runtimes.Runc;
 using ContainerMigrate.Linux.Storage;
 using ContainerMigrate.Migration;
+using ContainerMigrate.Network;
 
 namespace ContainerMigrate.Daemon.Migrations;
 
@@ -27,6 +27,10 @@ internal sealed class MigrationsModule : IDaemonModule
         services.AddSingleton(_ => new RestoreLayout(options.StateDirectory));
         services.AddSingleton<IJournalStore>(p => new FileJournalStore(options.StateDirectory, p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<MigrationIndex>();
+        services.AddSingleton<INetworkFence, NftFence>();
+        services.AddSingleton<IContainerNetwork, ContainerNetwork>();
+        services.AddSingleton<IAddressAnnouncer, AddressAnnouncer>();
+        services.AddSingleton<IHostInspector, HostInspector>();
         services.AddSingleton(Compose);
         services.AddSingleton<MigrationService>();
         services.AddSingleton<IPeerUse>(p => p.GetRequiredService<MigrationService>());
@@ -38,4 +42,38 @@ internal sealed class MigrationsModule : IDaemonModule
     public void MapLocalApi(IEndpointRouteBuilder localApi) => MigrationLocalEndpoints.Map(localApi);
 
     public void MapPeerApi(IEndpointRouteBuilder peerApi) => MigrationPeerEndpoints.Map(peerApi);
+
+    private static MigrationEnvironment Compose(IServiceProvider services)
+    {
+        var options = services.GetRequiredService<DaemonOptions>();
+        var processes = services.GetRequiredService<IProcessRunner>();
+        var loggers = services.GetRequiredService<ILoggerFactory>();
+        var layout = services.GetRequiredService<RestoreLayout>();
+        var copier = new DirectoryCopier();
+        var timeouts = RestoreTimeouts.Default with { Gate = options.GateTimeout };
+        var docker = new DockerOptions { SocketPath = options.DockerSocket, StateDirectory = Path.Combine(options.StateDirectory, "docker") };
+        var runc = new RuncOptions(options.RuncRoots, Path.Combine(options.StateDirectory, "bundles"));
+        var network = services.GetRequiredService<IContainerNetwork>();
+        var fence = services.GetRequiredService<INetworkFence>();
+        return new MigrationEnvironment
+        {
+            HostName = options.HostName,
+            Limits = new MigrationLimits { FreezeTimeout = options.FreezeTimeout, Deadline = options.Deadline, Lease = options.Lease },
+            Runtimes =
+            [
+                new DockerRuntime(docker, network, layout, timeouts, loggers.CreateLogger<DockerRuntime>()),
+                new RuncRuntime(processes, runc, layout, network, fence, copier, loggers),
+            ],
+            Checkpoints = new RuncCheckpointEngine(processes, layout, options.StateDirectory),
+            Freezer = new CgroupFreezer(),
+            Fence = fence,
+            Announcer = services.GetRequiredService<IAddressAnnouncer>(),
+            Network = network,
+            Copier = copier,
+            Host = services.GetRequiredService<IHostInspector>(),
+            Journals = services.GetRequiredService<IJournalStore>(),
+            Refusals = new StartRefusal(layout),
+            Time = services.GetRequiredService<TimeProvider>(),
+        };
+    }
 }

@@ -10,7 +10,7 @@ using ContainerMigrate.Protocol;
 namespace ContainerMigrate.Daemon.Migrations;
 
 /// <summary>The destination's side: containers that are arriving, and the checks before they do.</summary>
-internal sealed partial class PeerMigrations(MigrationEnvironment environment, MigrationIndex index, ILoggerFactory loggers)
+internal sealed partial class PeerMigrations(MigrationEnvironment environment, MigrationIndex index, ILoggerFactory loggers) : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, TargetMigration> _arriving = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _reserving = new(1, 1);
@@ -161,6 +161,17 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
         using var scope = _logger.BeginMigration(journal.MigrationId);
         LogRecovering(journal.Phase);
         await migration.RecoverAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var migration in _arriving.Values)
+        {
+            await migration.DisposeAsync();
+        }
+
+        _reserving.Dispose();
     }
 
     private static PeerState Unknown => new(MigrationPhase.New, 0, false, "this migration is not known here", null, null);
