@@ -19,9 +19,14 @@ public static class CriuLog
         "run_scripts",
         "Failed to wait for inprogress",
         "Unknown SO_",
+        // Our own hook ended the restore; why is told by what ended it.
+        "exited, status=",
+        "action scripts failed",
+        "ctmigrate-criu-hook",
+        "cgroupd: recv req",
     ];
 
-    /// <summary>The first error that is not a mere consequence, without CRIU's time stamp and source place; null when the log has none or is absent.</summary>
+    /// <summary>The first error that is not a mere consequence, without CRIU's time stamp and source place; null when the log has no such line or is absent.</summary>
     public static string? RootCause(string logPath)
     {
         try
@@ -33,7 +38,6 @@ public static class CriuLog
             }
 
             using var reader = new StreamReader(stream);
-            string? consequence = null;
             while (reader.ReadLine() is { } line)
             {
                 // "(00.012345)   1234: Error (criu/sk-inet.c:123): message"
@@ -48,14 +52,9 @@ public static class CriuLog
                 {
                     return message;
                 }
-
-                if (!line.Contains(Harmless[0], StringComparison.Ordinal))
-                {
-                    consequence ??= message;
-                }
             }
 
-            return consequence;
+            return null;
         }
         catch (IOException)
         {

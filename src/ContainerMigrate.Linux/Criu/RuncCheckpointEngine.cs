@@ -14,6 +14,9 @@ public sealed class RuncCheckpointEngine : ICheckpointEngine
     // The fence is ours: CRIU need not lock the network itself, and since the images remember how it did, the restore need not unlock it.
     private const string DumpConfiguration = "tcp-established\nnetwork-lock skip\n";
 
+    // CRIU that is killed in the middle leaves its code in the tasks and their sockets in repair mode, so it is never stopped but by this.
+    private static readonly TimeSpan LastResort = TimeSpan.FromMinutes(5);
+
     private readonly IProcessRunner _processes;
     private readonly RestoreLayout _layout;
     private readonly string _homeDirectory;
@@ -39,8 +42,10 @@ public sealed class RuncCheckpointEngine : ICheckpointEngine
                 "--image-path", images, "--work-path", work, container.Reference.Id)
             {
                 Environment = new Dictionary<string, string?> { ["HOME"] = _homeDirectory },
+                Timeout = LastResort,
             },
-            cancellationToken);
+            CancellationToken.None);
+        cancellationToken.ThrowIfCancellationRequested();
         if (result.ExitCode != 0)
         {
             var log = Path.Combine(work, LogName);

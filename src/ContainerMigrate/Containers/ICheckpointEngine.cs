@@ -8,7 +8,7 @@ public interface ICheckpointEngine
     /// </summary>
     /// <param name="container">The frozen container.</param>
     /// <param name="directory">The migration's own directory; images and logs get directories beneath it.</param>
-    /// <param name="cancellationToken">Stops CRIU; the container stays frozen and whole.</param>
+    /// <param name="cancellationToken">Thrown for once the dump has ended: CRIU is not stopped half way, the container would not be whole.</param>
     /// <exception cref="Migration.MigrationException">CRIU refused; the cause is the root line of its log.</exception>
     Task<CheckpointImages> DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken);
 }

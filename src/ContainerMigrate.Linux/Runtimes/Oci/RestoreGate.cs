@@ -6,7 +6,6 @@ using System.Threading.Channels;
 using ContainerMigrate.Linux.Files;
 using ContainerMigrate.Migration;
 using Microsoft.Extensions.Logging;
-using Microsoft.Win32.SafeHandles;
 
 namespace ContainerMigrate.Linux.Runtimes.Oci;
 
@@ -21,14 +20,15 @@ public sealed partial class RestoreGate : IAsyncDisposable
     private const string RestoreLogName = "restore.log";
     private const string Commit = "commit";
     private const string Abort = "abort";
+    private static readonly TimeSpan RuntimeEndsWithin = TimeSpan.FromSeconds(5);
     private static readonly string[] States = ["armed", "active", "done", "dead"];
 
     private readonly string _directory;
     private readonly RestoreTimeouts _timeouts;
     private readonly ILogger _logger;
     private readonly Channel<RestoreEvent> _events = Channel.CreateUnbounded<RestoreEvent>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly ConcurrentDictionary<string, SafeFileHandle> _commandPipes = new();
-    private SafeFileHandle? _eventPipe;
+    private readonly ConcurrentDictionary<string, FileStream> _commandPipes = new();
+    private FileStream? _eventPipe;
     private Thread? _reader;
     private string? _bundle;
     private string? _cgroupPath;
@@ -137,7 +137,14 @@ public sealed partial class RestoreGate : IAsyncDisposable
         catch (MigrationException e)
         {
             var root = Criu.CriuLog.RootCause(Path.Combine(workDirectory, RestoreLogName));
-            throw root is null ? e : new MigrationException("restore", "CRIU: " + root, $"the whole log is {Path.Combine(workDirectory, RestoreLogName)}", e);
+            if (root is null)
+            {
+                // CRIU was ended from outside: the runtime, whose start has failed then, knows why.
+                await Task.WhenAny(startFailed, Task.Delay(RuntimeEndsWithin, cancellationToken));
+                throw startFailed is { IsCompletedSuccessfully: true, Result: { } reason } ? new MigrationException("restore", reason, innerException: e) : e;
+            }
+
+            throw new MigrationException("restore", "CRIU: " + root, $"the whole log is {Path.Combine(workDirectory, RestoreLogName)}", e);
         }
 
         InitPid = PidOf(restored);
@@ -227,7 +234,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
         if (_eventPipe is not null)
         {
             // The reader blocks in read(2); a line of our own wakes it.
-            RandomAccess.Write(_eventPipe, "\n"u8, 0);
+            _eventPipe.Write("\n"u8);
             _reader?.Join(TimeSpan.FromSeconds(1));
             _eventPipe.Dispose();
         }
@@ -265,13 +272,15 @@ public sealed partial class RestoreGate : IAsyncDisposable
         }
 
         // Read and write: a pipe opened so never blocks, and stays open here so that the line waits for its reader.
-        var handle = _commandPipes.GetOrAdd(pipe, _ => File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite));
-        RandomAccess.Write(handle, Encoding.UTF8.GetBytes(line + "\n"), 0);
+        var handle = _commandPipes.GetOrAdd(pipe, _ => OpenPipe(path));
+        handle.Write(Encoding.UTF8.GetBytes(line + "\n"));
     }
+
+    private static FileStream OpenPipe(string path) => new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
 
     private void Listen()
     {
-        _eventPipe = File.OpenHandle(Path.Combine(_directory, "events"), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        _eventPipe = OpenPipe(Path.Combine(_directory, "events"));
         _reader = new Thread(ReadEvents) { IsBackground = true, Name = "restore events" };
         _reader.Start();
     }
@@ -285,7 +294,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
             int read;
             try
             {
-                read = RandomAccess.Read(_eventPipe!, buffer.AsSpan(filled), 0);
+                read = _eventPipe!.Read(buffer.AsSpan(filled));
             }
             catch (Exception e) when (e is IOException or ObjectDisposedException)
             {
