@@ -51,7 +51,7 @@ internal static class DaemonHost
                     kestrel.Limits.MaxConcurrentConnections = 1024;
 
                     // In this order: once the socket is there, everything else is.
-                    PeerListener.Listen(kestrel, options, identity);
+                    PeerListener.Listen(kestrel, options, identity, peers);
                     localListener.Listen(kestrel);
                 })
                 .UseSockets(localListener.ConfigureTransport)

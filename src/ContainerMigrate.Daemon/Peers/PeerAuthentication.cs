@@ -1,5 +1,5 @@
 using System.Threading.RateLimiting;
-using ContainerMigrate.Daemon.Identity;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace ContainerMigrate.Daemon.Peers;
 
@@ -19,7 +19,7 @@ internal sealed partial class PeerAuthentication(PeerDirectory peers, ILogger<Pe
 
     public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        var fingerprint = context.Connection.ClientCertificate is { } certificate ? Fingerprint.Of(certificate) : "";
+        var fingerprint = context.Features.GetRequiredFeature<PeerCertificate>().Fingerprint;
         if (peers.FindByFingerprint(fingerprint) is { } peer)
         {
             context.Features.Set(new PeerIdentity(peer.Name, peer.Fingerprint));

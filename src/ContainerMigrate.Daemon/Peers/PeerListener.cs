@@ -14,20 +14,21 @@ internal sealed class PeerListener(DaemonOptions options, IServer server)
     /// <summary>The port it listens on; known once the server has started.</summary>
     public int Port => options.PeerPort != 0 ? options.PeerPort : BoundPort();
 
-    public static void Listen(KestrelServerOptions kestrel, DaemonOptions options, DaemonIdentity identity)
+    public static void Listen(KestrelServerOptions kestrel, DaemonOptions options, DaemonIdentity identity, PeerDirectory peers)
     {
+        var connections = new PeerConnections(peers);
         if (options.PeerListen.Count == 0)
         {
-            kestrel.ListenAnyIP(options.PeerPort, listen => Configure(listen, identity));
+            kestrel.ListenAnyIP(options.PeerPort, listen => Configure(listen, identity, connections));
         }
 
         foreach (var address in options.PeerListen)
         {
-            kestrel.Listen(address, options.PeerPort, listen => Configure(listen, identity));
+            kestrel.Listen(address, options.PeerPort, listen => Configure(listen, identity, connections));
         }
     }
 
-    private static void Configure(ListenOptions listen, DaemonIdentity identity)
+    private static void Configure(ListenOptions listen, DaemonIdentity identity, PeerConnections connections)
     {
         listen.Protocols = HttpProtocols.Http1;
         listen.Use(next => connection =>
@@ -45,6 +46,7 @@ internal sealed class PeerListener(DaemonOptions options, IServer server)
             OnConnection = _ => ValueTask.FromResult(PeerTls.ForServer(identity)),
             HandshakeTimeout = TimeSpan.FromSeconds(10),
         });
+        listen.Use(connections.Admit);
     }
 
     private int BoundPort() =>

@@ -26,11 +26,11 @@ internal sealed class EchoModule : IDaemonModule
             "migration" => new MigrationException(new MigrationFailure("h1", "dump", "criu failed", "look there")),
             _ => new InvalidOperationException("a defect"),
         }));
-        localApi.MapPost("/v1/test/migrate", (RequestDelegate)(async context =>
+        localApi.MapGet("/v1/test/status", () => new MigrationStatus
         {
-            var request = await context.Request.ReadFromJsonAsync(ApiJson.Default.MigrateRequest, context.RequestAborted);
-            await context.Response.WriteAsync(request!.Mode, context.RequestAborted);
-        }));
+            Id = "m1", Role = "source", Container = "web", Runtime = "docker", Source = "h1", Destination = "h2", Phase = MigrationPhase.Frozen,
+        });
+        localApi.MapPost("/v1/test/check", (CheckReport report) => report);
     }
 
     public void MapPeerApi(IEndpointRouteBuilder peerApi)

@@ -107,6 +107,11 @@ internal sealed class PairingClient(
                 return await response.Content.ReadFromJsonAsync(replyType, cancellationToken) ?? throw Nonsense(address);
             }
 
+            if (response.StatusCode >= System.Net.HttpStatusCode.InternalServerError)
+            {
+                throw ApiException.Refused($"{address} failed to pair: the log of its ctmigrated says why");
+            }
+
             var refused = await response.Content.ReadFromJsonAsync(PairingJson.Default.PairRefused, cancellationToken);
             throw ApiException.Refused(Explain(refused?.Reason ?? PairRefusal.Malformed, address));
         }

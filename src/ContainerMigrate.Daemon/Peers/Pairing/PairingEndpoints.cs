@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using System.Threading.RateLimiting;
 using ContainerMigrate.Daemon.Configuration;
-using ContainerMigrate.Daemon.Identity;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace ContainerMigrate.Daemon.Peers.Pairing;
@@ -80,12 +79,7 @@ internal sealed class PairingEndpoints(PairingDesk desk, DaemonOptions options) 
 
     private Answer Prove(HttpContext context, PairProveRequest request)
     {
-        if (context.Connection.ClientCertificate is not { } certificate || context.Connection.RemoteIpAddress is not { } address)
-        {
-            return new Answer(PairRefusal.Malformed);
-        }
-
-        var (reply, refusal) = desk.Prove(request, Fingerprint.Of(certificate), address);
+        var (reply, refusal) = desk.Prove(request, context.Features.GetRequiredFeature<PeerCertificate>().Fingerprint, context.Connection.RemoteIpAddress!);
         return refusal is null ? new Answer(reply!, PairingJson.Default.PairProveReply) : new Answer(refusal.Value);
     }
 

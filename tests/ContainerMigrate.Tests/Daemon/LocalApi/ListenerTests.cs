@@ -2,10 +2,13 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using ContainerMigrate.Api;
+using ContainerMigrate.Checks;
 using ContainerMigrate.Daemon.Configuration;
 using ContainerMigrate.Daemon.LocalApi;
 using ContainerMigrate.Daemon.Peers;
+using ContainerMigrate.Migration;
 using ContainerMigrate.Protocol;
 using Shouldly;
 using Xunit;
@@ -57,6 +60,35 @@ public sealed class ListenerTests
         var version = await h1.Local.GetFromJsonAsync("/v1/version", ApiJson.Default.VersionReport, TestContext.Current.CancellationToken);
 
         version.ShouldBe(new VersionReport("h1", DaemonVersion.Current));
+    }
+
+    [Fact]
+    public async Task JsonIsWrittenAsTheCommandLineReadsIt()
+    {
+        await using var h1 = await RunningDaemon.StartAsync("h1", new EchoModule());
+
+        var json = await h1.Local.GetStringAsync("/v1/test/status", TestContext.Current.CancellationToken);
+
+        json.ShouldContain("\"phase\":\"Frozen\"");
+        json.ShouldContain("\"started_at\":");
+        json.ShouldNotContain("null");
+        JsonSerializer.Deserialize(json, ApiJson.Default.MigrationStatus)!.Phase.ShouldBe(MigrationPhase.Frozen);
+    }
+
+    [Fact]
+    public async Task JsonIsReadAsTheCommandLineWritesIt()
+    {
+        await using var h1 = await RunningDaemon.StartAsync("h1", new EchoModule());
+        var report = new CheckReport
+        {
+            Container = "web", Runtime = "docker", Source = "h1", Destination = "h2",
+            Findings = [new CheckFinding("cpu", CheckSeverity.Warning, "h2", "older")],
+        };
+
+        using var response = await h1.Local.PostAsJsonAsync("/v1/test/check", report, ApiJson.Default.CheckReport, TestContext.Current.CancellationToken);
+
+        var echo = await response.Content.ReadFromJsonAsync(ApiJson.Default.CheckReport, TestContext.Current.CancellationToken);
+        echo!.Findings.ShouldBe(report.Findings);
     }
 
     [Fact]

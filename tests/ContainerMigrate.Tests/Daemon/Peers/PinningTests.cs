@@ -51,6 +51,34 @@ public sealed class PinningTests
     }
 
     [Fact]
+    public async Task StrangersCannotTakeAllConnections()
+    {
+        await using var h1 = await RunningDaemon.StartAsync("h1");
+        await using var h2 = await RunningDaemon.StartAsync("h2");
+        await using var stranger = await RunningDaemon.StartAsync("h3");
+        await h1.PairWithAsync(h2);
+        var held = new List<SslStream>();
+        try
+        {
+            for (var i = 0; i < PeerConnections.MaxStrangers; i++)
+            {
+                held.Add(await ConnectAsync(h1.Address, PeerTls.ForClient(stranger.Identity, _ => true)));
+            }
+
+            using var refused = stranger.ConnectTo(h1);
+            await Should.ThrowAsync<HttpRequestException>(() => refused.GetAsync("/peer/v1/hello", TestContext.Current.CancellationToken));
+            (await h2.ListHostsAsync()).Hosts.ShouldHaveSingleItem().Reachable.ShouldBeTrue();
+        }
+        finally
+        {
+            foreach (var stream in held)
+            {
+                await stream.DisposeAsync();
+            }
+        }
+    }
+
+    [Fact]
     public async Task ClientWithoutACertificateGetsNoAnswer()
     {
         await using var h1 = await RunningDaemon.StartAsync("h1");
@@ -168,12 +196,26 @@ public sealed class PinningTests
         (await h2.ListHostsAsync()).Hosts.ShouldHaveSingleItem().ClockOffsetMs!.Value.ShouldBe(-90_000, tolerance: 500);
     }
 
+    private static async Task<SslStream> ConnectAsync(PeerAddress address, SslClientAuthenticationOptions options)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(address.Host, address.Port, TestContext.Current.CancellationToken);
+        var tls = new SslStream(new NetworkStream(socket, ownsSocket: true));
+        try
+        {
+            await tls.AuthenticateAsClientAsync(options, TestContext.Current.CancellationToken);
+            return tls;
+        }
+        catch
+        {
+            await tls.DisposeAsync();
+            throw;
+        }
+    }
+
     private static async Task HandshakeAndAskAsync(PeerAddress address, SslClientAuthenticationOptions options)
     {
-        using var client = new TcpClient();
-        await client.ConnectAsync(address.Host, address.Port, TestContext.Current.CancellationToken);
-        await using var tls = new SslStream(client.GetStream());
-        await tls.AuthenticateAsClientAsync(options, TestContext.Current.CancellationToken);
+        await using var tls = await ConnectAsync(address, options);
 
         // In TLS 1.3 the server looks at the client's certificate after the client is done.
         await tls.WriteAsync("GET /peer/v1/hello HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray(), TestContext.Current.CancellationToken);
