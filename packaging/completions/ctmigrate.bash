@@ -54,7 +54,7 @@ _ctmigrate() {
   case $verb in
     '') options+=' --version' operand=$verbs ;;
     check) options+=' --skip --json' ;;&
-    migrate) options+=' --dry-run --mode --skip --deadline --freeze-timeout --keep-source --detach --json' ;;&
+    migrate) options+=' --dry-run --mode --skip --deadline --freeze-timeout --detach --json' ;;&
     check | migrate)
       case $operands in
         0) operand=$(_ctmigrate_containers) ;;

@@ -19,7 +19,7 @@ internal static class HostsCommand
             Examples:
               ctmigrate hosts
               ctmigrate hosts pair h2
-              ctmigrate hosts pair 192.0.2.7:7440 --code 1234-5678
+              ctmigrate hosts pair 192.0.2.7:7440 --code 7H2K-Q0TV-M4ZD-9XAE
               ctmigrate hosts remove h2
 
             Only paired hosts talk to each other. Pairing makes both keep the other's
@@ -85,7 +85,7 @@ internal static class HostsCommand
         help.Add(command, """
             Examples:
               ctmigrate hosts pair h2                    asks for the code that h2 shows
-              ctmigrate hosts pair h2 --code 1234-5678   with a code made there before
+              ctmigrate hosts pair h2 --code 7H2K-Q0TV-M4ZD-9XAE   with a code made there before
 
             `ctmigrate hosts` on the other host shows the code; `ctmigrate hosts code` there makes one.
             """);

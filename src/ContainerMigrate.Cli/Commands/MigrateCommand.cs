@@ -14,18 +14,17 @@ internal static class MigrateCommand
     {
         var container = Operands.Container();
         var host = Operands.Host();
-        var dryRun = new Option<bool>("--dry-run") { Description = "Check and reserve on both hosts, then give everything back" };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Check both hosts and stop there; exit code 11 when a check refuses it" };
         var mode = Mode();
         var skip = Operands.Skip();
         var deadline = Operands.DurationOption("--deadline", "Give up when it has not been handed over after this long (default: the daemon's setting)");
         var freezeTimeout = Operands.DurationOption(
             "--freeze-timeout", "Give up when the container has been frozen for this long before the handover (default: the daemon's setting)");
-        var keepSource = new Option<bool>("--keep-source") { Description = "Keep the stopped container on this host instead of removing it" };
         var detach = new Option<bool>("--detach") { Description = "Print the migration's id and return at once; see `ctmigrate watch`" };
         var json = CommandContext.JsonOption("Print one JSON object a line while it goes on, and a last one with the result");
         var command = new Command("migrate", "Move a running container to a paired host.")
         {
-            container, host, dryRun, mode, skip, deadline, freezeTimeout, keepSource, detach, json,
+            container, host, dryRun, mode, skip, deadline, freezeTimeout, detach, json,
         };
         context.SetAction(command, async (arguments, daemon, cancellationToken) =>
         {
@@ -38,7 +37,6 @@ internal static class MigrateCommand
                 Skip = arguments.GetRequiredValue(skip),
                 DeadlineSeconds = arguments.GetValue(deadline)?.TotalSeconds,
                 FreezeTimeoutSeconds = arguments.GetValue(freezeTimeout)?.TotalSeconds,
-                KeepSource = arguments.GetValue(keepSource),
             };
             return await RunAsync(context, daemon, request, arguments.GetValue(detach), arguments.GetValue(json), cancellationToken);
         });

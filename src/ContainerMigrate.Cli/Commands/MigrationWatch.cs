@@ -16,17 +16,17 @@ internal sealed class MigrationWatch(CommandContext context, DaemonClient daemon
     {
         using var interrupts = context.ListenForInterrupts();
         var accepted = await daemon.MigrateAsync(request, cancellationToken);
-        return await FollowAsync(accepted.Id, interrupts, cancels: true, cancellationToken);
+        return await FollowAsync(accepted.Id, interrupts, cancels: true, request.Skip, cancellationToken);
     }
 
     /// <summary>Joins a migration that somebody else started; Ctrl-C only stops watching.</summary>
     public async Task<int> JoinAsync(string id, CancellationToken cancellationToken)
     {
         using var interrupts = context.ListenForInterrupts();
-        return await FollowAsync(id, interrupts, cancels: false, cancellationToken);
+        return await FollowAsync(id, interrupts, cancels: false, [], cancellationToken);
     }
 
-    private async Task<int> FollowAsync(string id, Interrupts interrupts, bool cancels, CancellationToken cancellationToken)
+    private async Task<int> FollowAsync(string id, Interrupts interrupts, bool cancels, IReadOnlyList<string> skip, CancellationToken cancellationToken)
     {
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         MigrationStatus status;
@@ -57,7 +57,7 @@ internal sealed class MigrationWatch(CommandContext context, DaemonClient daemon
 
         if (verdict.ExitCode != ExitCodes.Done)
         {
-            ErrorText.Write(context.Streams.Error, status, verdict);
+            ErrorText.Write(context.Streams.Error, status, verdict, skip);
         }
 
         return verdict.ExitCode;

@@ -1,5 +1,4 @@
 using ContainerMigrate.Api;
-using ContainerMigrate.Checks;
 using ContainerMigrate.Cli.Reporting;
 
 namespace ContainerMigrate.Cli.Following;
@@ -54,9 +53,9 @@ internal sealed class LineView(StandardStreams streams, TimeProvider time) : IMi
         }
 
         _warned = true;
-        foreach (var finding in status.Findings.Where(f => f.Severity == CheckSeverity.Warning))
+        foreach (var warning in SummaryText.Warnings(status))
         {
-            streams.Output.WriteLine(SummaryText.Warning(finding));
+            streams.Output.WriteLine(warning);
         }
     }
 }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using ContainerMigrate.Api;
-using ContainerMigrate.Checks;
 using ContainerMigrate.Cli.Reporting;
 
 namespace ContainerMigrate.Cli.Following;
@@ -31,12 +30,9 @@ internal sealed class LiveView : IMigrationView
         if (!_warned && status.Findings.Count > 0)
         {
             _warned = true;
-            foreach (var finding in status.Findings.Where(f => f.Severity == CheckSeverity.Warning))
+            foreach (var line in SummaryText.Warnings(status).SelectMany(warning => Folding.Fold(warning, _streams.FoldWidth, "  ")))
             {
-                foreach (var line in Folding.Fold(SummaryText.Warning(finding), _streams.FoldWidth, "  "))
-                {
-                    _above.Enqueue(line);
-                }
+                _above.Enqueue(line);
             }
         }
 

@@ -26,7 +26,8 @@ internal static class ErrorText
             failure.NextStep);
 
     /// <summary>Why a migration did not move the container, and what each host was left with.</summary>
-    public static void Write(TextWriter error, MigrationStatus status, MigrationVerdict verdict)
+    /// <param name="skip">Checks whose errors were not the reason.</param>
+    public static void Write(TextWriter error, MigrationStatus status, MigrationVerdict verdict, IReadOnlyList<string> skip)
     {
         if (status.Phase == MigrationPhase.InDoubt)
         {
@@ -34,7 +35,7 @@ internal static class ErrorText
             return;
         }
 
-        var errors = status.Findings.Where(f => f.Severity == CheckSeverity.Error).ToList();
+        var errors = status.Findings.Where(f => f.Severity == CheckSeverity.Error && !skip.Contains(f.Check)).ToList();
         if (status.Failure is { } failure && (failure.Stage != CheckStage || errors.Count == 0))
         {
             Write(error, $"{failure.Host}: {failure.Stage}: {failure.Cause}", failure.NextStep);

@@ -10,9 +10,12 @@ namespace ContainerMigrate.Cli.Reporting;
 /// <param name="DestinationState">See <see cref="MigrationStatus.DestinationState"/>.</param>
 internal sealed record MigrationVerdict(int ExitCode, string SourceState, string DestinationState)
 {
-    /// <summary>True when nothing more will happen without somebody acting.</summary>
-    public static bool HasEnded(MigrationStatus status) =>
-        status.EndedAt is not null || MigrationTransitions.IsFinal(status.Phase);
+    /// <summary>True when nothing more will happen. The phase does not tell: after a final one the hosts may still be cleaned up.</summary>
+    public static bool HasEnded(MigrationStatus status) => status.EndedAt is not null;
+
+    /// <summary>True for a dry run that found nothing against the migration.</summary>
+    public static bool IsDryRun(MigrationStatus status) =>
+        status is { Phase: MigrationPhase.Done, Result: null, DestinationState: "absent" };
 
     /// <summary>Reads it off the last status; what the daemon left out follows from the phase.</summary>
     public static MigrationVerdict Of(MigrationStatus status) => new(

@@ -103,6 +103,7 @@ internal static class MigrationsText
         {
             ExitCodes.Done when status.Result is { } result =>
                 $"done, pause {Duration.FormatMilliseconds(result.PauseMs)}, total {Duration.FormatMilliseconds(result.TotalMs)}",
+            ExitCodes.Done when MigrationVerdict.IsDryRun(status) => "dry run, nothing against it",
             ExitCodes.Done => "done",
             ExitCodes.Cancelled => "cancelled",
             ExitCodes.InDoubt => "in doubt",

@@ -16,8 +16,13 @@ internal static class SummaryText
 
         if (status.Result is not { } result)
         {
-            // A dry run that found nothing, or the destination's side of a migration.
-            WriteFolded(streams, $"done: {verdict.Describe(status)}", "  ");
+            // Without figures: a dry run, or the destination's side of a migration.
+            WriteFolded(
+                streams,
+                MigrationVerdict.IsDryRun(status)
+                    ? $"dry run: {status.Container} can move to {status.Destination}; nothing was touched"
+                    : $"done: {verdict.Describe(status)}",
+                "  ");
             return;
         }
 
@@ -33,8 +38,15 @@ internal static class SummaryText
         }
     }
 
-    /// <summary><c>warning: h2: clock: 42 ms ahead of h1</c></summary>
-    public static string Warning(CheckFinding finding) => OneLine.Of($"warning: {finding.Host}: {finding.Check}: {finding.Message}");
+    /// <summary>
+    /// What the operator should know of a migration that goes on all the same: <c>warning: h2: clock: 42 ms ahead of h1</c>. An error
+    /// that did not stop it was skipped.
+    /// </summary>
+    public static IEnumerable<string> Warnings(MigrationStatus status) =>
+        from finding in status.Findings
+        where finding.Severity == CheckSeverity.Warning || (finding.Severity == CheckSeverity.Error && !MigrationVerdict.HasEnded(status))
+        let word = finding.Severity == CheckSeverity.Error ? "skipped" : "warning"
+        select OneLine.Of($"{word}: {finding.Host}: {finding.Check}: {finding.Message}");
 
     private static void WriteFolded(StandardStreams streams, string text, string indent)
     {

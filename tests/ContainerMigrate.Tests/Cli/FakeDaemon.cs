@@ -109,6 +109,9 @@ internal sealed class FakeDaemon : IAsyncDisposable
         StartedAt = DateTimeOffset.UtcNow,
     };
 
+    public static MigrationStatus Ended(MigrationPhase phase, int? exitCode = null) =>
+        Status(phase) with { EndedAt = DateTimeOffset.UtcNow, ExitCode = exitCode };
+
     public async ValueTask DisposeAsync()
     {
         // Open event streams would hold a graceful stop up.

@@ -12,9 +12,8 @@ namespace ContainerMigrate.Tests.Cli;
 
 public sealed class MigrateCommandTests : IAsyncLifetime
 {
-    private static readonly MigrationStatus Done = FakeDaemon.Status(MigrationPhase.Done) with
+    private static readonly MigrationStatus Done = FakeDaemon.Ended(MigrationPhase.Done, ExitCodes.Done) with
     {
-        ExitCode = ExitCodes.Done,
         Result = new MigrationResult
         {
             PauseMs = 231.4,
@@ -106,9 +105,8 @@ public sealed class MigrateCommandTests : IAsyncLifetime
     [Fact]
     public async Task ARefusalTellsEveryReasonAndItsRemedy()
     {
-        _daemon.AcceptMigration(FakeDaemon.Status(MigrationPhase.Aborted) with
+        _daemon.AcceptMigration(FakeDaemon.Ended(MigrationPhase.Aborted, ExitCodes.Refused) with
         {
-            ExitCode = ExitCodes.Refused,
             Failure = new MigrationFailure("h2", "check", "2 checks refused it"),
             Findings =
             [
@@ -131,11 +129,48 @@ public sealed class MigrateCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ASkippedErrorIsToldWhenItGoesOnAndIsNoReasonWhenItDoesNot()
+    {
+        CheckFinding[] findings =
+        [
+            new(CheckNames.Cpu, CheckSeverity.Error, "h2", "lacks avx512f"),
+            new(CheckNames.Name, CheckSeverity.Error, "h2", "a container named web exists"),
+        ];
+        _daemon.AcceptMigration(FakeDaemon.Ended(MigrationPhase.Aborted, ExitCodes.Refused) with { Findings = findings });
+        var refused = await CommandRun.OfAsync(_daemon, "migrate", "web", "h2", "--skip", "cpu");
+        _daemon.AcceptMigration(FakeDaemon.Status(MigrationPhase.Planned) with { Findings = findings }, Done);
+        var moved = await CommandRun.OfAsync(_daemon, "migrate", "web", "h2", "--skip", "cpu,name");
+
+        refused.ErrorLines[0].ShouldBe("ctmigrate: h2: name: a container named web exists");
+        moved.OutputLines[0].ShouldBe("skipped: h2: cpu: lacks avx512f");
+    }
+
+    [Fact]
+    public async Task ADryRunThatFindsNothingSaysSo()
+    {
+        _daemon.AcceptMigration(FakeDaemon.Ended(MigrationPhase.Done, ExitCodes.Done) with { SourceState = "running", DestinationState = "absent" });
+
+        var run = await CommandRun.OfAsync(_daemon, "migrate", "web", "h2", "--dry-run");
+
+        run.ShouldBe(new CommandRun(0, "dry run: web can move to h2; nothing was touched\n", ""));
+    }
+
+    [Fact]
+    public async Task AFinalPhaseIsNotTheEndWhileTheHostsAreCleanedUp()
+    {
+        _daemon.AcceptMigration(FakeDaemon.Status(MigrationPhase.Done, "removing the source's copy"), Done);
+
+        var run = await CommandRun.OfAsync(_daemon, "migrate", "web", "h2");
+
+        run.OutputLines[0].ShouldBe("web -> h2  removing the source's copy");
+        run.OutputLines[1].ShouldStartWith("done: pause 231 ms");
+    }
+
+    [Fact]
     public async Task AFailureNamesHostStageCauseNextStepAndBothStates()
     {
-        _daemon.AcceptMigration(FakeDaemon.Status(MigrationPhase.Aborted) with
+        _daemon.AcceptMigration(FakeDaemon.Ended(MigrationPhase.Aborted, ExitCodes.FailedSourceRunning) with
         {
-            ExitCode = ExitCodes.FailedSourceRunning,
             Failure = new MigrationFailure("h2", "restore", "Can't open /var/log/app.log", "copy the file to h2"),
             SourceState = "paused",
             DestinationState = "unknown",
@@ -174,9 +209,8 @@ public sealed class MigrateCommandTests : IAsyncLifetime
     [Fact]
     public async Task JsonOfAFailureHoldsTheFailureAndTheExitCode()
     {
-        _daemon.AcceptMigration(FakeDaemon.Status(MigrationPhase.Aborted) with
+        _daemon.AcceptMigration(FakeDaemon.Ended(MigrationPhase.Aborted, ExitCodes.FailedSourceRunning) with
         {
-            ExitCode = ExitCodes.FailedSourceRunning,
             Failure = new MigrationFailure("h1", "dump", "no space left", "free some"),
         });
 
@@ -221,7 +255,7 @@ public sealed class MigrateCommandTests : IAsyncLifetime
         interrupts.Raise();
         await _daemon.CancelAsked.Task.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
         run.IsCompleted.ShouldBeFalse();
-        events.TryWrite(FakeDaemon.Status(MigrationPhase.Aborted) with { ExitCode = ExitCodes.Cancelled, Failure = new MigrationFailure("h1", "dump", "cancelled by the operator") });
+        events.TryWrite(FakeDaemon.Ended(MigrationPhase.Aborted, ExitCodes.Cancelled) with { Failure = new MigrationFailure("h1", "dump", "cancelled by the operator") });
 
         (await run).ExitCode.ShouldBe(21);
     }

@@ -61,7 +61,7 @@ public sealed class VerbTests : IAsyncLifetime
         _daemon.Answer("GET /v1/migrations", new MigrationList(
         [
             FakeDaemon.Status(MigrationPhase.Frozen, "dumping"),
-            FakeDaemon.Status(MigrationPhase.Done) with { Id = "m0" },
+            FakeDaemon.Ended(MigrationPhase.Done) with { Id = "m0" },
         ]), ApiJson.Default.MigrationList);
 
         var run = await CommandRun.OfAsync(_daemon, "status");
@@ -74,10 +74,9 @@ public sealed class VerbTests : IAsyncLifetime
     [Fact]
     public async Task StatusOfOneTellsWhatEachHostWasLeftWith()
     {
-        _daemon.Answer("GET /v1/migrations/m1", FakeDaemon.Status(MigrationPhase.Aborted) with
+        _daemon.Answer("GET /v1/migrations/m1", FakeDaemon.Ended(MigrationPhase.Aborted, ExitCodes.FailedSourceRunning) with
         {
             Failure = new MigrationFailure("h2", "restore", "no space left", "free some"),
-            ExitCode = ExitCodes.FailedSourceRunning,
         }, ApiJson.Default.MigrationStatus);
 
         var run = await CommandRun.OfAsync(_daemon, "status", "m1");
@@ -101,7 +100,7 @@ public sealed class VerbTests : IAsyncLifetime
     [Fact]
     public async Task WatchWithoutAnIdTakesTheOnlyOne()
     {
-        _daemon.AcceptMigration(FakeDaemon.Status(MigrationPhase.Done));
+        _daemon.AcceptMigration(FakeDaemon.Ended(MigrationPhase.Done));
         _daemon.Answer("GET /v1/migrations", new MigrationList([FakeDaemon.Status(MigrationPhase.Frozen)]), ApiJson.Default.MigrationList);
 
         (await CommandRun.OfAsync(_daemon, "watch")).ExitCode.ShouldBe(0);
