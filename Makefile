@@ -51,6 +51,8 @@ install: publish ## programs, hooks, unit and default configuration, below DESTD
 	ln -sf ../lib/ctmigrate/ctmigrated $(DESTDIR)/usr/sbin/ctmigrated
 	ln -sf /usr/lib/ctmigrate/ctmigrate-runc $(DESTDIR)/usr/local/sbin/runc
 	install -m 644 -t $(DESTDIR)/usr/lib/systemd/system packaging/ctmigrated.service
+	install -D -m 644 packaging/completions/ctmigrate.bash $(DESTDIR)/usr/share/bash-completion/completions/ctmigrate
+	install -D -m 644 packaging/completions/_ctmigrate $(DESTDIR)/usr/share/zsh/vendor-completions/_ctmigrate
 	[ -e $(DESTDIR)/etc/ctmigrate/ctmigrated.json ] || \
 	  install -m 644 -t $(DESTDIR)/etc/ctmigrate packaging/ctmigrated.json
 
