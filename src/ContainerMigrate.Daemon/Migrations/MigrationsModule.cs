@@ -1,3 +1,4 @@
+using ContainerMigrate.Containers;
 using ContainerMigrate.Daemon.Configuration;
 using ContainerMigrate.Daemon.LocalApi;
 using ContainerMigrate.Daemon.Peers;
@@ -15,6 +16,7 @@ using ContainerMigrate.Linux.Runtimes.Runc;
 using ContainerMigrate.Linux.Storage;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
+using ContainerMigrate.Storage;
 
 namespace ContainerMigrate.Daemon.Migrations;
 
@@ -28,9 +30,15 @@ internal sealed class MigrationsModule : IDaemonModule
         services.AddSingleton<IJournalStore>(p => new FileJournalStore(options.StateDirectory, p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<MigrationIndex>();
         services.AddSingleton<INetworkFence, NftFence>();
+        services.AddSingleton<IDirectoryCopier>(_ => new DirectoryCopier());
         services.AddSingleton<IContainerNetwork, ContainerNetwork>();
         services.AddSingleton<IAddressAnnouncer, AddressAnnouncer>();
-        services.AddSingleton<IHostInspector, HostInspector>();
+        services.AddSingleton(ComposeRuntimes);
+        services.AddSingleton<IHostInspector>(p => new HostInspector(
+            new HostInspectorOptions { HostName = options.HostName, Version = DaemonVersion.Current, Criu = options.CriuPath, StateDirectory = options.StateDirectory },
+            p.GetRequiredService<IProcessRunner>(),
+            p.GetRequiredService<IReadOnlyList<IContainerRuntime>>(),
+            p.GetRequiredService<TimeProvider>()));
         services.AddSingleton(Compose);
         services.AddSingleton<MigrationService>();
         services.AddSingleton<IPeerUse>(p => p.GetRequiredService<MigrationService>());
@@ -43,33 +51,39 @@ internal sealed class MigrationsModule : IDaemonModule
 
     public void MapPeerApi(IEndpointRouteBuilder peerApi) => MigrationPeerEndpoints.Map(peerApi);
 
+    private static IReadOnlyList<IContainerRuntime> ComposeRuntimes(IServiceProvider services)
+    {
+        var options = services.GetRequiredService<DaemonOptions>();
+        var loggers = services.GetRequiredService<ILoggerFactory>();
+        var layout = services.GetRequiredService<RestoreLayout>();
+        var network = services.GetRequiredService<IContainerNetwork>();
+        var timeouts = RestoreTimeouts.Default with { Gate = options.GateTimeout };
+        var docker = new DockerOptions { SocketPath = options.DockerSocket, StateDirectory = Path.Combine(options.StateDirectory, "docker") };
+        var runc = new RuncOptions(options.RuncRoots, Path.Combine(options.StateDirectory, "bundles"));
+        return
+        [
+            new DockerRuntime(docker, network, layout, timeouts, loggers.CreateLogger<DockerRuntime>()),
+            new RuncRuntime(
+                services.GetRequiredService<IProcessRunner>(), runc, layout, network, services.GetRequiredService<INetworkFence>(), services.GetRequiredService<IDirectoryCopier>(), loggers),
+        ];
+    }
+
     private static MigrationEnvironment Compose(IServiceProvider services)
     {
         var options = services.GetRequiredService<DaemonOptions>();
         var processes = services.GetRequiredService<IProcessRunner>();
-        var loggers = services.GetRequiredService<ILoggerFactory>();
         var layout = services.GetRequiredService<RestoreLayout>();
-        var copier = new DirectoryCopier();
-        var timeouts = RestoreTimeouts.Default with { Gate = options.GateTimeout };
-        var docker = new DockerOptions { SocketPath = options.DockerSocket, StateDirectory = Path.Combine(options.StateDirectory, "docker") };
-        var runc = new RuncOptions(options.RuncRoots, Path.Combine(options.StateDirectory, "bundles"));
-        var network = services.GetRequiredService<IContainerNetwork>();
-        var fence = services.GetRequiredService<INetworkFence>();
         return new MigrationEnvironment
         {
             HostName = options.HostName,
             Limits = new MigrationLimits { FreezeTimeout = options.FreezeTimeout, Deadline = options.Deadline, Lease = options.Lease },
-            Runtimes =
-            [
-                new DockerRuntime(docker, network, layout, timeouts, loggers.CreateLogger<DockerRuntime>()),
-                new RuncRuntime(processes, runc, layout, network, fence, copier, loggers),
-            ],
+            Runtimes = services.GetRequiredService<IReadOnlyList<IContainerRuntime>>(),
             Checkpoints = new RuncCheckpointEngine(processes, layout, options.StateDirectory),
             Freezer = new CgroupFreezer(),
-            Fence = fence,
+            Fence = services.GetRequiredService<INetworkFence>(),
             Announcer = services.GetRequiredService<IAddressAnnouncer>(),
-            Network = network,
-            Copier = copier,
+            Network = services.GetRequiredService<IContainerNetwork>(),
+            Copier = services.GetRequiredService<IDirectoryCopier>(),
             Host = services.GetRequiredService<IHostInspector>(),
             Journals = services.GetRequiredService<IJournalStore>(),
             Refusals = new StartRefusal(layout),

@@ -2,10 +2,75 @@ using ContainerMigrate.Api;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Host;
+using ContainerMigrate.Linux.Processes;
+
 namespace ContainerMigrate.Linux.Host;
-public sealed class HostInspector : IHostInspector
+
+/// <inheritdoc cref="IHostInspector"/>
+public sealed class HostInspector(
+    HostInspectorOptions options, IProcessRunner processes, IEnumerable<IContainerRuntime> runtimes, TimeProvider? timeProvider = null) : IHostInspector
 {
-    public Task<HostFacts> ReadFactsAsync(CancellationToken cancellationToken) => Task.FromResult(new HostFacts { HostName = Environment.MachineName, Version = "0.1", KernelRelease = "6.18.1", Architecture = "x86_64", CriuVersion = "4.2.1", AvailableMemoryBytes = 8L << 30, FreeDiskBytes = 40L << 30, Clock = DateTimeOffset.UtcNow });
-    public Task<DoctorReport> DiagnoseAsync(CancellationToken cancellationToken) => Task.FromResult(new DoctorReport("x", "y", []));
-    public Task<IReadOnlyList<CheckFinding>> CheckProcessesAsync(SourceContainer container, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<CheckFinding>>([]);
+    private readonly CriuProbe _criu = new(processes, options.Criu);
+    private readonly TimeProvider _time = timeProvider ?? TimeProvider.System;
+
+    /// <inheritdoc/>
+    public async Task<HostFacts> ReadFactsAsync(CancellationToken cancellationToken)
+    {
+        var criu = await _criu.ReadAsync(cancellationToken);
+        return new HostFacts
+        {
+            HostName = options.HostName,
+            Version = options.Version,
+            KernelRelease = KernelFacts.ReadRelease(),
+            Architecture = KernelFacts.Architecture,
+            CriuVersion = criu.Version,
+            CriuProblem = criu.Problem,
+            CpuFlags = CpuFacts.ParseFlags(ProcText.ReadOrEmpty("/proc/cpuinfo")),
+            XsaveBytes = CpuFacts.ReadXsaveBytes(),
+            AvailableMemoryBytes = ProcText.ParseKilobytes(ProcText.ReadOrEmpty("/proc/meminfo"), "MemAvailable") ?? 0,
+            FreeDiskBytes = DiskFacts.ReadFreeBytes(options).Select(place => place.FreeBytes).DefaultIfEmpty(0).Min(),
+            Clock = _time.GetUtcNow(),
+            TimeNamespaces = KernelFacts.HasTimeNamespaces,
+            SecurityModule = KernelFacts.ReadSecurityModule(),
+        };
+    }
+
+    /// <inheritdoc/>
+    public async Task<DoctorReport> DiagnoseAsync(CancellationToken cancellationToken)
+    {
+        List<DoctorItem> items = [.. HostDiagnosis.OfCriu(await _criu.ReadAsync(cancellationToken), KernelFacts.ReadRelease())];
+        foreach (var runtime in runtimes)
+        {
+            items.Add(HostDiagnosis.OfRuntime(runtime.Name, await runtime.GetStatusAsync(cancellationToken)));
+        }
+
+        items.AddRange(HostDiagnosis.OfWrapper(options));
+        items.AddRange(HostDiagnosis.OfTools(options));
+        items.AddRange(HostDiagnosis.OfKernel());
+        items.Add(HostDiagnosis.OfMemoryTracking(MemoryTrackingProbe.Read()));
+        items.Add(HostDiagnosis.OfClock(ClockProbe.IsSynchronised()));
+        items.AddRange(DiskFacts.ReadFreeBytes(options).Select(HostDiagnosis.OfDisk));
+        return new DoctorReport(options.HostName, options.Version, items);
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<CheckFinding>> CheckProcessesAsync(SourceContainer container, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(container);
+        // A large container has thousands of descriptors to look at.
+        return Task.Run<IReadOnlyList<CheckFinding>>(
+            () =>
+            {
+                try
+                {
+                    var seen = ContainerProcessReader.ReadAll(container.CgroupDirectory, cancellationToken);
+                    return [.. ProcessRules.Examine(container.InitPid, seen, ContainerProcessReader.ReadNamespaces("self")).Select(finding => finding with { Host = options.HostName })];
+                }
+                catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+                {
+                    return [new CheckFinding(CheckNames.Processes, CheckSeverity.Error, options.HostName, $"the container's processes cannot be looked at: {exception.Message}")];
+                }
+            },
+            cancellationToken);
+    }
 }

@@ -1,11 +1,10 @@
-using System.Runtime.InteropServices;
 using ContainerMigrate.Linux.Interop;
 using Microsoft.Win32.SafeHandles;
 
 namespace ContainerMigrate.Linux.Network;
 
 /// <summary>Doing something inside another network namespace without exec.</summary>
-internal static partial class NetworkNamespace
+internal static class NetworkNamespace
 {
     /// <summary>Runs <paramref name="work"/> inside the namespace, on a thread that ends with it.</summary>
     /// <exception cref="IOException">There is no such namespace, or it cannot be entered.</exception>
@@ -39,21 +38,12 @@ internal static partial class NetworkNamespace
     private static SafeFileHandle Open(string path) =>
         File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
 
-    /// <summary>Device and inode, which together name a namespace (namespaces(7)); null when the path leads nowhere.</summary>
-    private static (ulong Device, ulong Inode)? Identify(string path)
-    {
-        if (Statx(CurrentDirectory, path, 0, StatxInode, out var status) == 0)
-        {
-            return (((ulong)status.DeviceMajor << 32) | status.DeviceMinor, status.Inode);
-        }
-
-        return Errno.Last is Errno.NoEntry or Errno.NoProcess
-            ? null
-            : throw Errno.Exception($"looking at the network namespace {path}", Errno.Last);
-    }
+    // Device and inode together name a namespace (namespaces(7)).
+    private static (uint, uint, ulong)? Identify(string path) =>
+        FileIdentity.Read(path) is { } file ? (file.Device.Major, file.Device.Minor, file.Inode) : null;
 
     // Inside a container that shares its host's pids, init may be out of reach.
-    private static (ulong Device, ulong Inode)? IdentifyWherePermitted(string path)
+    private static (uint, uint, ulong)? IdentifyWherePermitted(string path)
     {
         try
         {
@@ -64,22 +54,4 @@ internal static partial class NetworkNamespace
             return null;
         }
     }
-
-    private const int CurrentDirectory = -100; // AT_FDCWD
-    private const uint StatxInode = 0x100; // STATX_INO
-
-    // struct statx of linux/stat.h: 256 bytes, the same on every architecture.
-    [StructLayout(LayoutKind.Explicit, Size = 256)]
-    private struct StatxBuffer
-    {
-        [FieldOffset(32)]
-        internal ulong Inode;
-        [FieldOffset(136)]
-        internal uint DeviceMajor;
-        [FieldOffset(140)]
-        internal uint DeviceMinor;
-    }
-
-    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Statx(int directory, string path, int flags, uint mask, out StatxBuffer status);
 }

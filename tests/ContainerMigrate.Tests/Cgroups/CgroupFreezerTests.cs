@@ -52,29 +52,4 @@ public sealed class CgroupFreezerTests(ITestOutputHelper output)
     [InlineData("populated 1\nfrozen 0\n", false)]
     [InlineData("", false)]
     public void ReadsTheKernelsWord(string events, bool frozen) => CgroupEvents.IsFrozen(events).ShouldBe(frozen);
-
-    /// <summary>A cgroup v2 of its own.</summary>
-    private sealed class ScratchCgroup : IDisposable
-    {
-        private ScratchCgroup(string path) => Path = path;
-
-        internal string Path { get; }
-
-        internal static ScratchCgroup Create()
-        {
-            Assert.SkipUnless(Environment.IsPrivilegedProcess, "needs root to make a cgroup");
-            string[] roots = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
-            var root = roots.FirstOrDefault(r => File.Exists(r + "/cgroup.controllers"));
-            Assert.SkipWhen(root is null, "needs cgroup v2");
-            var path = $"{root}/ctmtest-{Environment.ProcessId}-{Guid.NewGuid():N}";
-            Directory.CreateDirectory(path);
-            return new ScratchCgroup(path);
-        }
-
-        public void Dispose()
-        {
-            File.WriteAllText(Path + "/cgroup.freeze", "0");
-            Directory.Delete(Path);
-        }
-    }
 }
