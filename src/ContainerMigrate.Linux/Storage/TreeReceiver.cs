@@ -172,8 +172,7 @@ internal sealed class TreeReceiver(
 
     private void EndFile()
     {
-        // Only a hole at the end leaves the file shorter than it has to be; setting a size that it has costs little.
-        if (FileCalls.Truncate(_entry.Value, records.Position) != 0)
+        if (records.EndsInHole && FileCalls.Truncate(_entry.Value, records.Position) != 0)
         {
             throw Failed("set the size of");
         }

@@ -62,6 +62,9 @@ public sealed class TreeRecordReader
     /// <summary>Where Data belongs; after Hole and FileEnd the position reached.</summary>
     public long Position { get; private set; }
 
+    /// <summary>True at FileEnd when nothing was written at the file's end, so that its size has to be set.</summary>
+    public bool EndsInHole => _afterHole;
+
     /// <summary>The next record; <see cref="TreeRecordKind.TreeEnd"/> is the last and comes after digest and end were verified.</summary>
     /// <exception cref="InvalidDataException">The stream breaks its format.</exception>
     public TreeRecordKind Next()
