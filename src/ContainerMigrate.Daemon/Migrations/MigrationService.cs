@@ -25,6 +25,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
     private readonly ConcurrentDictionary<string, CancellationTokenSource> _cancels = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _starting = new(1, 1);
+    private int _disposed;
 
     public MigrationService(
         MigrationEnvironment environment, MigrationIndex index, PeerDirectory peers, PeerHttpClientFactory clients, Identity.DaemonIdentity identity, ILoggerFactory loggers)
@@ -127,6 +128,12 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
     /// <summary>Stops what may stop; the journals keep the rest.</summary>
     public async ValueTask DisposeAsync()
     {
+        // Registered under two types, and disposed of for each.
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
         await _shutdown.CancelAsync();
         await Task.WhenAll(_running.Values);
         _shutdown.Dispose();

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json.Serialization.Metadata;
 using ContainerMigrate.Api;
 using ContainerMigrate.Daemon;
@@ -28,18 +27,7 @@ internal sealed class RunningDaemon : IAsyncDisposable
         Options = options;
         _state = StateDirectory.Open(options);
         _host = DaemonHost.Build(options, logging => logging.AddProvider(Log), [new TestClock(Time), .. modules]);
-        Local = new HttpClient(new SocketsHttpHandler
-        {
-            ConnectCallback = async (_, cancellationToken) =>
-            {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(options.Socket), cancellationToken);
-                return new NetworkStream(socket, ownsSocket: true);
-            },
-        })
-        {
-            BaseAddress = new Uri("http://ctmigrated/"),
-        };
+        Local = LocalHttp.Connect(options.Socket);
     }
 
     public DaemonOptions Options { get; }

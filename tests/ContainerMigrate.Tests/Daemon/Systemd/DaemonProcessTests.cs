@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using ContainerMigrate.Daemon.Configuration;
@@ -27,6 +28,13 @@ public sealed class DaemonProcessTests : IDisposable
         File.Exists(_directory.File("api.sock")).ShouldBeTrue();
         (await ReceiveAsync(systemd)).ShouldBe("WATCHDOG=1");
         (await ReceiveAsync(systemd)).ShouldBe("WATCHDOG=1");
+
+        using (var local = LocalHttp.Connect(_directory.File("api.sock")))
+        {
+            (await local.GetAsync("/v1/hosts", TestContext.Current.CancellationToken)).StatusCode.ShouldBe(HttpStatusCode.OK);
+            (await local.GetAsync("/v1/migrations", TestContext.Current.CancellationToken)).StatusCode.ShouldBe(HttpStatusCode.OK);
+            (await local.DeleteAsync("/v1/hosts/h9", TestContext.Current.CancellationToken)).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        }
 
         Process.Start("kill", ["-TERM", $"{daemon.Id}"]).WaitForExit(Limit).ShouldBeTrue();
         string received;
@@ -74,9 +82,9 @@ public sealed class DaemonProcessTests : IDisposable
     [Fact]
     public async Task PortThatIsTakenIsNamed()
     {
-        using var taken = new TcpListener(System.Net.IPAddress.Loopback, 0);
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
-        var port = ((System.Net.IPEndPoint)taken.LocalEndpoint).Port;
+        var port = ((IPEndPoint)taken.LocalEndpoint).Port;
         using var daemon = Start([], port);
 
         var (exitCode, error) = await EndAsync(daemon);
@@ -100,9 +108,9 @@ public sealed class DaemonProcessTests : IDisposable
 
     private static int FreePort()
     {
-        using var listener = new TcpListener(System.Net.IPAddress.Loopback, 0);
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
-        return ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static Process Run(string[] arguments, params (string Name, string Value)[] environment)
