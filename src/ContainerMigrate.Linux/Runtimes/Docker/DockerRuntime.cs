@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Linux.Runtimes.Oci;
+using ContainerMigrate.Linux.Storage;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 using Microsoft.Extensions.Logging;
@@ -171,7 +172,11 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
 
                 var inspect = await _client.GetAsync($"/containers/{id}/json", cancellationToken);
                 await CheckMadeAsAskedAsync(settings, inspect!, cancellationToken);
-                return Target(manifest, id, DockerInspector.UpperDirectory(inspect));
+                var upperDirectory = DockerInspector.UpperDirectory(inspect);
+
+                // Docker has made the working directory where the image lacks it; the source's layer brings its own, and receiving replaces nothing.
+                DirectoryCleaner.Empty(upperDirectory, cancellationToken);
+                return Target(manifest, id, upperDirectory);
             }
             catch
             {
