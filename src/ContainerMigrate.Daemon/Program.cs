@@ -4,8 +4,15 @@ using ContainerMigrate.Daemon;
 using ContainerMigrate.Daemon.Configuration;
 using ContainerMigrate.Daemon.Logging;
 using ContainerMigrate.Daemon.Migrations;
+using ContainerMigrate.Daemon.TtyRelay;
 using Microsoft.AspNetCore.Connections;
 using Serilog.Extensions.Logging;
+
+// A process of its own, started by the runtime wrapper for a container with a terminal; it shares nothing with the daemon.
+if (args is [TtyRelayCommand.Name, var shimSocket, var ownSocket])
+{
+    return TtyRelayCommand.Run(shimSocket, ownSocket);
+}
 
 try
 {
