@@ -57,7 +57,8 @@ internal static class CheckReportText
         output.WriteLine($"to try it all the same: --skip {string.Join(',', skip.Concat(names))}");
     }
 
-    private static string Word(CheckFinding finding, IReadOnlyList<string> skip) => finding.Severity switch
+    /// <summary>How a finding weighs, in one word.</summary>
+    public static string Word(CheckFinding finding, IReadOnlyList<string> skip) => finding.Severity switch
     {
         CheckSeverity.Error when skip.Contains(finding.Check) => "skipped",
         CheckSeverity.Error => "error",

@@ -62,7 +62,7 @@ internal static class MigrationText
         return result.WireBytes > 0 && result.WireBytes != result.SentBytes ? $"{text} ({ByteSize.Format(result.WireBytes)} on the wire)" : text;
     }
 
-    /// <summary><c>pause 231 ms (predicted 240): freeze 20, dump 60, copy 30, restore 120</c>; null when the parts are not known.</summary>
+    /// <summary><c>pause in ms: freeze 20, dump 60, copy 30, restore 120; predicted 240</c>; null when the parts are not known.</summary>
     public static string? PauseParts(MigrationResult result)
     {
         if (result.PauseParts.Count == 0)
@@ -70,7 +70,8 @@ internal static class MigrationText
             return null;
         }
 
-        var parts = string.Join(", ", result.PauseParts.Select(part => FormattableString.Invariant($"{OneLine.Of(part.Key)} {part.Value:0}")));
+        // What took no time says nothing to a person; --json has every part.
+        var parts = string.Join(", ", result.PauseParts.Where(part => part.Value >= 0.5).Select(part => FormattableString.Invariant($"{OneLine.Of(part.Key)} {part.Value:0}")));
         return result.PredictedMs is { } predicted
             ? FormattableString.Invariant($"pause in ms: {parts}; predicted {predicted:0}")
             : $"pause in ms: {parts}";

@@ -84,7 +84,7 @@ internal static class MigrationsText
 
         foreach (var finding in status.Findings)
         {
-            table.Add(finding.Severity.ToString().ToLowerInvariant(), $"{finding.Host}: {finding.Check}: {finding.Message}");
+            table.Add(CheckReportText.Word(finding, []), $"{finding.Host}: {finding.Check}: {finding.Message}");
         }
 
         if (ended || status.Phase == MigrationPhase.InDoubt)

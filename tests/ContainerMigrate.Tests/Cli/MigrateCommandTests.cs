@@ -18,7 +18,7 @@ public sealed class MigrateCommandTests : IAsyncLifetime
         {
             PauseMs = 231.4,
             PredictedMs = 240,
-            PauseParts = new Dictionary<string, double> { ["freeze"] = 12, ["dump"] = 60.2, ["restore"] = 120 },
+            PauseParts = new Dictionary<string, double> { ["freeze"] = 12, ["fence"] = 0.3, ["dump"] = 60.2, ["restore"] = 120 },
             TotalMs = 8400,
             SentBytes = 2254857830,
             WireBytes = 1395864371,
