@@ -78,7 +78,7 @@ internal sealed class MigrationsModule : IDaemonModule
             HostName = options.HostName,
             Limits = new MigrationLimits { FreezeTimeout = options.FreezeTimeout, Deadline = options.Deadline, Lease = options.Lease },
             Runtimes = services.GetRequiredService<IReadOnlyList<IContainerRuntime>>(),
-            Checkpoints = new RuncCheckpointEngine(processes, layout, options.StateDirectory),
+            Checkpoints = new RuncCheckpointEngine(processes, layout, options.StateDirectory, services.GetRequiredService<ILogger<RuncCheckpointEngine>>()),
             Freezer = new CgroupFreezer(),
             Fence = services.GetRequiredService<INetworkFence>(),
             Announcer = services.GetRequiredService<IAddressAnnouncer>(),

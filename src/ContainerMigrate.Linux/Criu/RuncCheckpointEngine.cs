@@ -3,11 +3,12 @@ using ContainerMigrate.Linux.Files;
 using ContainerMigrate.Linux.Processes;
 using ContainerMigrate.Linux.Runtimes.Oci;
 using ContainerMigrate.Migration;
+using Microsoft.Extensions.Logging;
 
 namespace ContainerMigrate.Linux.Criu;
 
 /// <summary>Dumps through <c>runc checkpoint</c>, which knows a container's external mounts, namespaces and cgroups.</summary>
-public sealed class RuncCheckpointEngine : ICheckpointEngine
+public sealed partial class RuncCheckpointEngine : ICheckpointEngine
 {
     private const string LogName = "dump.log";
 
@@ -20,12 +21,14 @@ public sealed class RuncCheckpointEngine : ICheckpointEngine
     private readonly IProcessRunner _processes;
     private readonly RestoreLayout _layout;
     private readonly string _homeDirectory;
+    private readonly ILogger _logger;
 
     /// <param name="stateDirectory">Our state directory; CRIU's default configuration is kept beneath it.</param>
-    public RuncCheckpointEngine(IProcessRunner processes, RestoreLayout layout, string stateDirectory)
+    public RuncCheckpointEngine(IProcessRunner processes, RestoreLayout layout, string stateDirectory, ILogger<RuncCheckpointEngine> logger)
     {
         _processes = processes;
         _layout = layout;
+        _logger = logger;
         _homeDirectory = Path.Combine(stateDirectory, "criu-home");
     }
 
@@ -57,6 +60,17 @@ public sealed class RuncCheckpointEngine : ICheckpointEngine
         return new CheckpointImages(images, new DirectoryInfo(images).EnumerateFiles().Sum(f => f.Length));
     }
 
+    /// <inheritdoc/>
+    public Task UndoAsync(string cgroupDirectory)
+    {
+        if (SocketRepair.End(cgroupDirectory) is > 0 and var sockets)
+        {
+            LogRepaired(sockets);
+        }
+
+        return Task.CompletedTask;
+    }
+
     // CRIU reads $HOME/.criu/default.conf, and over it the file that the container's org.criu.config annotation names. A container
     // that was restored here keeps the annotation of that restore (see hooks/README.md), so its file is made one for a dump.
     private void WriteConfiguration(string containerId)
@@ -69,4 +83,7 @@ public sealed class RuncCheckpointEngine : ICheckpointEngine
             DurableFile.Replace(annotated, System.Text.Encoding.UTF8.GetBytes(DumpConfiguration));
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "an interrupted dump had left {Sockets} TCP sockets in repair mode; they work again")]
+    private partial void LogRepaired(int sockets);
 }

@@ -11,6 +11,10 @@ public interface ICheckpointEngine
     /// <param name="cancellationToken">Thrown for once the dump has ended: CRIU is not stopped half way, the container would not be whole.</param>
     /// <exception cref="Migration.MigrationException">CRIU refused; the cause is the root line of its log.</exception>
     Task<CheckpointImages> DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken);
+
+    /// <summary>Makes a frozen container whole again after a dump that may have been killed half way; harmless after one that was not.</summary>
+    /// <param name="cgroupDirectory">The container's cgroup; success when it is gone.</param>
+    Task UndoAsync(string cgroupDirectory);
 }
 
 /// <summary>A finished dump.</summary>

@@ -48,6 +48,7 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
         var pid = journal.Value(JournalKeys.InitPid)!.GetValue<int>();
         var network = $"/proc/{pid}/ns/net";
         await environment.Fence.LiftAsync(network, cancellationToken);
+        await environment.Checkpoints.UndoAsync(cgroup);
         if (journal.Value(JournalKeys.Paused)?.GetValue<bool>() is not true)
         {
             await environment.Freezer.ThawAsync(cgroup, cancellationToken);
