@@ -60,9 +60,6 @@ public sealed record MigrateRequest
 
     public bool DryRun { get; init; }
 
-    /// <summary>Leave the frozen-then-stopped source container behind instead of removing it.</summary>
-    public bool KeepSource { get; init; }
-
     public IReadOnlyList<string> Skip { get; init => field = value ?? []; } = [];
 
     /// <summary>Longest time, in seconds, for everything up to GO; null: the daemon's setting.</summary>
@@ -70,12 +67,6 @@ public sealed record MigrateRequest
 
     /// <summary>Longest time, in seconds, that the container stays frozen before GO; null: the daemon's setting.</summary>
     public double? FreezeTimeoutSeconds { get; init; }
-
-    /// <summary>Bits a second that bulk data may take; null: no limit.</summary>
-    public long? BandwidthBitsPerSecond { get; init; }
-
-    /// <summary><c>auto</c>, <c>zstd</c>, <c>lz4</c> or <c>none</c>.</summary>
-    public string Compress { get; init => field = value ?? "auto"; } = "auto";
 }
 
 /// <summary>How a migration stands, and after its end how it went.</summary>

@@ -15,6 +15,9 @@ public interface ITargetContainer
     /// <summary>Where the writable layer has to be unpacked before <see cref="BeginAsync"/>.</summary>
     string WritableLayerDirectory { get; }
 
+    /// <summary>Where the runtime will go on with the source's log once it is started; null when it keeps none.</summary>
+    string? LogFile { get; }
+
     /// <summary>
     /// Starts everything that does not need the images: the runtime's start is issued and waits inside the OCI wrapper.
     /// Returns when it waits there.

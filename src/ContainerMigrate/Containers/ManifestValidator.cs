@@ -47,7 +47,7 @@ public static class ManifestValidator
             return "a mount's path is too long";
         }
 
-        return manifest.MemoryBytes < 0 || manifest.WritableLayerBytes < 0 ? "a size is negative" : null;
+        return manifest.MemoryBytes < 0 || manifest.WritableLayerBytes < 0 || manifest.LogBytes < 0 ? "a size is negative" : null;
     }
 
     /// <summary>True for what Docker and runc accept as a container's name or id.</summary>

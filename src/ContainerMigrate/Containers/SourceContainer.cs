@@ -16,6 +16,9 @@ public sealed record SourceContainer
     /// <summary>Overlay's upper directory, or the root file system of a runc bundle.</summary>
     public required string WritableLayerDirectory { get; init; }
 
+    /// <summary>File in which the runtime keeps what the container has written; null when there is none that can be carried on elsewhere.</summary>
+    public string? LogFile { get; init; }
+
     /// <summary>runc's <c>--root</c> for this container.</summary>
     public required string RuncRoot { get; init; }
 

@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using ContainerMigrate.Api;
+using ContainerMigrate.Containers;
 using ContainerMigrate.Journal;
 using ContainerMigrate.Protocol;
+using ContainerMigrate.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ContainerMigrate.Migration;
@@ -111,20 +113,21 @@ public sealed partial class SourceMigration
                 (stream, _, token) => plan.Runtime.ExportImageAsync(image, reserved.MissingLayers, stream, token), ahead.Token));
         }
 
+        var log = await SendLogAsync(container, LogPosition.Start, ahead.Token);
         var policy = await plan.Runtime.ReadRestartPolicyAsync(container.Reference, ahead.Token);
         Step(MigrationPhase.PreCopy, "taking the restart policy away", new JsonObject { [JournalKeys.RestartPolicy] = policy.DeepClone() });
         await plan.Runtime.SuspendRestartPolicyAsync(container.Reference, ahead.Token);
 
         using var frozen = new CancellationTokenSource(freezeTimeout, _environment.Time);
         using var switchover = CancellationTokenSource.CreateLinkedTokenSource(cancel, shutdown, frozen.Token);
-        await Guard("switchover", frozen, () => SwitchoverAsync(plan, switchover.Token));
+        await Guard("switchover", frozen, () => SwitchoverAsync(plan, log, switchover.Token));
         switchover.Token.ThrowIfCancellationRequested();
 
         _environment.Refusals.Refuse(container.Reference.Id, $"this container is being handed over to {_peer.Name} (migration {_journal.MigrationId}); `ctmigrate status {_journal.MigrationId}` tells how it stands");
         Step(MigrationPhase.Go, "handing over", null);
     }
 
-    private async Task SwitchoverAsync(MigrationPlan plan, CancellationToken cancellationToken)
+    private async Task SwitchoverAsync(MigrationPlan plan, LogPosition log, CancellationToken cancellationToken)
     {
         var container = plan.Container;
         Step(MigrationPhase.Frozen, "freezing", new JsonObject
@@ -142,10 +145,16 @@ public sealed partial class SourceMigration
 
         Progress.Say("dumping");
         using var together = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var layer = SendAsync(BulkTransfer.Layer, "dumping, sending files", container.Manifest.WritableLayerBytes,
-            (stream, progress, token) => _environment.Copier.SendAsync(container.WritableLayerDirectory, stream, progress, token), together.Token);
+        // One after the other: the layer's arrival makes the runtime start, which opens the log.
+        var files = SendFilesAsync();
+        async Task SendFilesAsync()
+        {
+            await SendLogAsync(container, log, together.Token);
+            await SendLayerAsync(container, together.Token);
+        }
+
         var dump = _environment.Checkpoints.DumpAsync(container, _journal.Directory, together.Token);
-        await FirstFailure(together, dump, layer);
+        await FirstFailure(together, dump, files);
         _clock.Mark("dump");
 
         var images = await dump;
@@ -156,6 +165,23 @@ public sealed partial class SourceMigration
         var prepared = await _peer.PrepareAsync(_journal.MigrationId, new PrepareRequest(_journal.Epoch), cancellationToken);
         _clock.Mark("restore");
         _clock.Split("restore", prepared.Parts);
+    }
+
+    private Task SendLayerAsync(SourceContainer container, CancellationToken cancellationToken) =>
+        SendAsync(BulkTransfer.Layer, "dumping, sending files", container.Manifest.WritableLayerBytes,
+            (stream, progress, token) => _environment.Copier.SendAsync(container.WritableLayerDirectory, stream, progress, token), cancellationToken);
+
+    // Twice: most of it while the container runs, and in the pause what came since then.
+    private async Task<LogPosition> SendLogAsync(SourceContainer container, LogPosition from, CancellationToken cancellationToken)
+    {
+        var reached = from;
+        if (container.LogFile is { } log)
+        {
+            await SendAsync(BulkTransfer.Log, "sending the log", container.Manifest.LogBytes,
+                async (stream, _, token) => reached = await _environment.Logs.SendAsync(log, from, stream, token), cancellationToken);
+        }
+
+        return reached;
     }
 
     private TimeSpan FreezeTimeout(MigrationPlan plan)

@@ -107,6 +107,17 @@ public sealed partial class TargetMigration : IAsyncDisposable
         return new StreamReply(totals.Entries, totals.ContentBytes);
     }
 
+    /// <summary>Takes a piece of the runtime's log; the first before the freeze, the last in the pause.</summary>
+    public Task<StreamReply> ReceiveLogAsync(Stream source, CancellationToken cancellationToken) =>
+        RememberAsync(async () =>
+        {
+            using var use = await EnterAsync(cancellationToken);
+            Expect(MigrationPhase.Reserved);
+            return _container?.LogFile is { } file
+                ? new StreamReply(1, await _environment.Logs.ReceiveAsync(file, source, LimitOf(_manifest.LogBytes), use.Token))
+                : throw new MigrationException("protocol", "no log is kept here");
+        });
+
     /// <summary>Takes CRIU's image files.</summary>
     public Task<StreamReply> ReceiveCheckpointAsync(Stream source, CancellationToken cancellationToken) =>
         RememberAsync(() => UnpackCheckpointAsync(source, cancellationToken));

@@ -39,6 +39,9 @@ public enum BulkTransfer
     /// <summary>The writable layer.</summary>
     Layer,
 
+    /// <summary>What the container has written so far, as the runtime keeps it.</summary>
+    Log,
+
     /// <summary>CRIU's image files.</summary>
     Checkpoint,
 }

@@ -56,6 +56,7 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
             CgroupDirectory = cgroup.Directory,
             WritableLayerDirectory = UpperDirectory(inspect),
             RuncRoot = options.RuncRoot,
+            LogFile = DockerLog.FileOf(inspect),
             Manifest = new ContainerManifest
             {
                 Runtime = reference.Runtime,
@@ -70,6 +71,7 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
                 MemoryBytes = cgroup.ReadMemoryBytes(processes),
                 WritableLayerBytes = inspect.Number("SizeRw"),
                 ProcessCount = processes.Count,
+                LogBytes = DockerLog.FileOf(inspect) is { } log ? new FileInfo(log).Length : 0,
             },
         };
         return (container, inspect);

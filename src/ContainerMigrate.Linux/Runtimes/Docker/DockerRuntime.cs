@@ -176,7 +176,8 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
 
                 // Docker has made the working directory where the image lacks it; the source's layer brings its own, and receiving replaces nothing.
                 DirectoryCleaner.Empty(upperDirectory, cancellationToken);
-                return Target(manifest, id, upperDirectory);
+                var info = await _client.GetAsync("/info", cancellationToken);
+                return Target(manifest, id, upperDirectory, DockerLog.FutureFileOf(inspect, info.Text("DockerRootDir"), id));
             }
             catch
             {
@@ -236,7 +237,7 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
                 return (ITargetContainer?)null;
             }
 
-            var target = Target(manifest, containerId, await FindUpperDirectoryAsync(containerId, cancellationToken));
+            var target = Target(manifest, containerId, await FindUpperDirectoryAsync(containerId, cancellationToken), logFile: null);
             target.Attach();
             return target;
         });
@@ -279,11 +280,11 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
         }
     }
 
-    private DockerTargetContainer Target(ContainerManifest manifest, string id, string upperDirectory)
+    private DockerTargetContainer Target(ContainerManifest manifest, string id, string upperDirectory, string? logFile)
     {
         var directory = _layout.RestoreDirectory(id);
         return new DockerTargetContainer(
-            _client, _inspector, _images, _options, manifest, id, upperDirectory, new RestoreGate(directory, _timeouts, _logger), directory, _logger);
+            _client, _inspector, _images, _options, manifest, id, upperDirectory, logFile, new RestoreGate(directory, _timeouts, _logger), directory, _logger);
     }
 
     private async Task<string?> FindMarkedAsync(string name, string migrationId, CancellationToken cancellationToken)

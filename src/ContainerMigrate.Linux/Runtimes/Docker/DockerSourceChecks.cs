@@ -20,10 +20,9 @@ internal sealed class DockerSourceChecks(DockerClient client)
             findings.Add(Error(CheckNames.Image, $"the image of {name} was removed from this host by force", "pull or load it again"));
         }
 
-        if (LogBytes(inspect) is > 0 and var bytes)
+        if (DockerLog.FindLeftBehind(inspect) is { } left)
         {
-            findings.Add(new CheckFinding(CheckNames.Settings, CheckSeverity.Warning, "",
-                $"{bytes} bytes of log lines written so far stay here and are removed with the container", $"docker logs {name} > FILE keeps them"));
+            findings.Add(new CheckFinding(CheckNames.Settings, CheckSeverity.Warning, "", left, $"docker logs {name} > FILE keeps them"));
         }
 
         return findings;
@@ -117,18 +116,6 @@ internal sealed class DockerSourceChecks(DockerClient client)
         {
             findings.Add(new CheckFinding(CheckNames.Network, CheckSeverity.Warning, "",
                 $"the container's first link is {first}: it was disconnected from the network it was created on ({SettingShapes.Shown(created)}), and will be eth0 on the destination"));
-        }
-    }
-
-    private static long LogBytes(JsonNode inspect)
-    {
-        try
-        {
-            return inspect.Text("LogPath") is { Length: > 0 } path && File.Exists(path) ? new FileInfo(path).Length : 0;
-        }
-        catch (IOException)
-        {
-            return 0;
         }
     }
 

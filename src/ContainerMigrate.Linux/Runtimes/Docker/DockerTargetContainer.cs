@@ -36,6 +36,7 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
         ContainerManifest manifest,
         string id,
         string writableLayerDirectory,
+        string? logFile,
         RestoreGate gate,
         string restoreDirectory,
         ILogger logger)
@@ -50,6 +51,7 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
         _logger = logger;
         Id = id;
         WritableLayerDirectory = writableLayerDirectory;
+        LogFile = logFile;
     }
 
     /// <inheritdoc/>
@@ -57,6 +59,9 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
 
     /// <inheritdoc/>
     public string WritableLayerDirectory { get; }
+
+    /// <inheritdoc/>
+    public string? LogFile { get; }
 
     /// <inheritdoc/>
     public string? NetworkNamespacePath => _initPid > 0 && Directory.Exists($"/proc/{_initPid}/ns") ? $"/proc/{_initPid}/ns/net" : null;

@@ -50,6 +50,9 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
     public string WritableLayerDirectory => Path.Combine(_bundle, "rootfs");
 
     /// <inheritdoc/>
+    public string? LogFile => null;
+
+    /// <inheritdoc/>
     public string? NetworkNamespacePath => _gate.InitPid > 0 ? $"/proc/{_gate.InitPid}/ns/net" : null;
 
     public async Task WriteConfigAsync(JsonObject config, string migrationId, CancellationToken cancellationToken)
