@@ -167,7 +167,7 @@ public sealed partial class SourceMigration
         _clock.Split("restore", prepared.Parts);
     }
 
-    private Task SendLayerAsync(SourceContainer container, CancellationToken cancellationToken) =>
+    private Task<StreamReply> SendLayerAsync(SourceContainer container, CancellationToken cancellationToken) =>
         SendAsync(BulkTransfer.Layer, "dumping, sending files", container.Manifest.WritableLayerBytes,
             (stream, progress, token) => _environment.Copier.SendAsync(container.WritableLayerDirectory, stream, progress, token), cancellationToken);
 

@@ -3,6 +3,7 @@ namespace ContainerMigrate.Storage;
 /// <summary>How much of a log file has been sent, and of which file: a rotation begins another.</summary>
 /// <param name="FileId">Inode number; 0 before anything was sent.</param>
 /// <param name="Offset">Bytes from the file's start.</param>
+[System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Auto)]
 public readonly record struct LogPosition(ulong FileId, long Offset)
 {
     public static LogPosition Start => default;
