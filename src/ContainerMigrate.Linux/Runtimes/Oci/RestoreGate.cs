@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using ContainerMigrate.Linux.Files;
+using ContainerMigrate.Linux.Network;
 using ContainerMigrate.Migration;
 using Microsoft.Extensions.Logging;
 
@@ -32,6 +33,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
     private Thread? _reader;
     private string? _bundle;
     private string? _cgroupPath;
+    private IReadOnlyDictionary<string, string> _sysctls = new Dictionary<string, string>();
     private volatile bool _disposed;
 
     /// <param name="directory"><see cref="RestoreLayout.RestoreDirectory"/> of the container.</param>
@@ -108,6 +110,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
             await File.WriteAllBytesAsync(Path.Combine(_directory, "config.orig.json"), Encoding.UTF8.GetBytes(config.ToJsonString()), cancellationToken);
             BundleConfig.PrepareForRestore(config, CriuConfigPath, RestoreLayout.FenceHookPath, ResolveLink);
             _cgroupPath = BundleConfig.CgroupPath(config);
+            _sysctls = NetworkSysctls.Read(config);
             DurableFile.Replace(path, Encoding.UTF8.GetBytes(config.ToJsonString()));
         }
         catch (Exception e) when (e is IOException or JsonException or InvalidDataException or InvalidOperationException)
@@ -125,11 +128,15 @@ public sealed partial class RestoreGate : IAsyncDisposable
         WriteCriuConfig(workDirectory);
         Send("create", $"restore {imagesDirectory} {workDirectory}");
         RestoreEvent restored;
+        IReadOnlyDictionary<string, string> unset;
         try
         {
+            var pid = PidOf(await NextAsync("ns", startFailed, cancellationToken));
+            // Before any socket is rebuilt; those of links have to wait until the runtime has attached them.
+            unset = await SetSysctlsAsync(pid, _sysctls);
             if (attachNetwork is not null)
             {
-                await attachNetwork(PidOf(await NextAsync("ns", startFailed, cancellationToken)));
+                await attachNetwork(pid);
             }
 
             restored = await NextAsync("restored", startFailed, cancellationToken);
@@ -148,6 +155,10 @@ public sealed partial class RestoreGate : IAsyncDisposable
         }
 
         InitPid = PidOf(restored);
+        if (await SetSysctlsAsync(InitPid, _sysctls.Where(s => unset.ContainsKey(s.Key)).ToDictionary()) is { Count: > 0 } failures)
+        {
+            throw new MigrationException("restore", $"the container's sysctl {failures.First().Key} cannot be set here: {failures.First().Value}");
+        }
     }
 
     /// <summary>Decides for commit if nothing has been decided; durable when it returns.</summary>
@@ -255,6 +266,18 @@ public sealed partial class RestoreGate : IAsyncDisposable
             $"log-file {Path.Combine(workDirectory, RestoreLogName)}",
             $"action-script {RestoreLayout.CriuHookPath}",
             "")));
+
+    private static async Task<IReadOnlyDictionary<string, string>> SetSysctlsAsync(int pid, IReadOnlyDictionary<string, string> sysctls)
+    {
+        try
+        {
+            return await NetworkSysctls.ApplyAsync($"/proc/{pid}/ns/net", sysctls);
+        }
+        catch (IOException e)
+        {
+            throw new MigrationException("restore", $"the container's network namespace cannot be entered: {e.Message}", innerException: e);
+        }
+    }
 
     private static int PidOf(RestoreEvent restoreEvent) => int.TryParse(restoreEvent.Arguments, out var pid) ? pid : 0;
 
