@@ -51,8 +51,8 @@ internal sealed class MachineInTheMiddle : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        _listener.Dispose();
         await _accepting;
+        _listener.Dispose();
         _stop.Dispose();
         _identity.Dispose();
         _directory.Dispose();

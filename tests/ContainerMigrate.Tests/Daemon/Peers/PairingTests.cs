@@ -323,7 +323,9 @@ public sealed class PairingTests
         await using var h2 = await RunningDaemon.StartAsync("h2");
         using var client = h1.ConnectTo(h2);
 
-        using var response = await client.PostAsync("/peer/v1/pair/open", new ByteArrayContent(new byte[8192]), TestContext.Current.CancellationToken);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/peer/v1/pair/open") { Content = new ByteArrayContent(new byte[8192]) };
+        request.Headers.ExpectContinue = true;
+        using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);
 
         response.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
     }
