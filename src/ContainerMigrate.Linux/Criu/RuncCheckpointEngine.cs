@@ -36,7 +36,7 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     public async Task<CheckpointImages> DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(container);
-        var images = Directory.CreateDirectory(Path.Combine(directory, "images")).FullName;
+        var images = Directory.CreateDirectory(CheckpointImages.DirectoryIn(directory)).FullName;
         var work = Directory.CreateDirectory(Path.Combine(directory, "work")).FullName;
         WriteConfiguration(container.Reference.Id);
         var result = await _processes.RunAsync(

@@ -20,4 +20,19 @@ public interface ICheckpointEngine
 /// <summary>A finished dump.</summary>
 /// <param name="Directory">Holds CRIU's image files and nothing else.</param>
 /// <param name="Bytes">Their size together.</param>
-public sealed record CheckpointImages(string Directory, long Bytes);
+public sealed record CheckpointImages(string Directory, long Bytes)
+{
+    /// <summary>Where a migration keeps its images, on either host.</summary>
+    /// <param name="migrationDirectory">The migration's own directory.</param>
+    public static string DirectoryIn(string migrationDirectory) => Path.Combine(migrationDirectory, "images");
+
+    /// <summary>Deletes a migration's images, which are as large as the container's memory; its logs stay.</summary>
+    public static void Delete(string migrationDirectory)
+    {
+        var images = DirectoryIn(migrationDirectory);
+        if (System.IO.Directory.Exists(images))
+        {
+            System.IO.Directory.Delete(images, recursive: true);
+        }
+    }
+}

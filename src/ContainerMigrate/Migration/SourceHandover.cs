@@ -51,6 +51,7 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
             await RetryAsync(() => runtime.DestroyAsync(reference, cancellationToken), "removing the source's copy", cancellationToken);
             journal.Append(MigrationPhase.Destroyed);
             environment.Refusals.Allow(id);
+            CheckpointImages.Delete(journal.Directory);
         }
 
         if (journal.Phase == MigrationPhase.Destroyed)

@@ -26,6 +26,7 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
         if (journal.Records.Any(r => r.Phase == MigrationPhase.Frozen))
         {
             await UnfreezeAsync(journal, cancellationToken);
+            CheckpointImages.Delete(journal.Directory);
         }
 
         if (journal.Value(JournalKeys.RestartPolicy) is JsonObject policy)

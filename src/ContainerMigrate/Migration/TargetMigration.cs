@@ -53,7 +53,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     public int Epoch => _journal.Epoch;
 
     /// <summary>Directory that receives CRIU's images.</summary>
-    private string ImagesDirectory => Path.Combine(_journal.Directory, "images");
+    private string ImagesDirectory => CheckpointImages.DirectoryIn(_journal.Directory);
 
     private string WorkDirectory => Path.Combine(_journal.Directory, "work");
 
@@ -320,7 +320,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
                 await _container.FinishAsync((JsonObject)policy.DeepClone(), CancellationToken.None);
             }
 
-            DeleteImages();
+            CheckpointImages.Delete(_journal.Directory);
         }
         catch (MigrationException e)
         {
@@ -392,16 +392,8 @@ public sealed partial class TargetMigration : IAsyncDisposable
         }
 
         await _environment.Runtime(_manifest.Runtime).RemoveTracesAsync(_manifest, _journal.MigrationId, CancellationToken.None);
-        DeleteImages();
+        CheckpointImages.Delete(_journal.Directory);
         _journal.Close();
-    }
-
-    private void DeleteImages()
-    {
-        if (Directory.Exists(ImagesDirectory))
-        {
-            Directory.Delete(ImagesDirectory, recursive: true);
-        }
     }
 
     private async void LeaseEnded()

@@ -92,6 +92,9 @@ internal sealed record ContainerCgroup(string Directory)
         try
         {
             File.WriteAllText(Path.Combine(Directory, "cgroup.kill"), "1");
+            // Every task has its SIGKILL by now and none returns to its program. In a frozen cgroup they die as well, but runc calls
+            // a container "paused" whose cgroup is frozen, and refuses to delete it: its shim would stay for ever.
+            File.WriteAllText(Path.Combine(Directory, "cgroup.freeze"), "0");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

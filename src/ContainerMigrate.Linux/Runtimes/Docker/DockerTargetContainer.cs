@@ -119,6 +119,8 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
         {
             _images.Keep(image);
         }
+
+        _gate.Finish();
     }
 
     /// <inheritdoc/>

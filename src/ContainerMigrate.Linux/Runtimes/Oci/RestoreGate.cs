@@ -224,12 +224,25 @@ public sealed partial class RestoreGate : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Removes every trace; only when the container is gone.</summary>
-    public void Delete()
+    /// <summary>The commit is recorded and the container runs: from now on the directory goes with the container.</summary>
+    public void Finish()
     {
         if (Directory.Exists(_directory))
         {
+            File.WriteAllBytes(Path.Combine(_directory, "finished"), []);
+        }
+    }
+
+    /// <summary>Removes every trace; only when the container is gone.</summary>
+    public void Delete()
+    {
+        try
+        {
             Directory.Delete(_directory, recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Nothing was prepared, or the runtime wrapper has removed it with the container.
         }
     }
 

@@ -121,6 +121,7 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
     public Task FinishAsync(JsonObject restartPolicy, CancellationToken cancellationToken)
     {
         File.Delete(Path.Combine(_bundle, OwnerFile));
+        _gate.Finish();
         return Task.CompletedTask;
     }
 
