@@ -1,0 +1,60 @@
+namespace ContainerMigrate.HostTests.Lab;
+
+/// <summary>
+/// A test on the lab's hosts. Whatever it does, its containers are removed at its end, and then both hosts must look as before it:
+/// what is left is a failure.
+/// </summary>
+public abstract class HostTest(LabFixture lab) : IAsyncLifetime
+{
+    private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(10);
+
+    private readonly Dictionary<LabHost, Leftovers> _before = [];
+    private readonly Stack<Func<Task>> _undo = [];
+
+    protected LabHost H1 => lab.H1;
+
+    protected LabHost H2 => lab.H2;
+
+    protected LabMember Client => lab.Client;
+
+    /// <inheritdoc/>
+    public virtual async ValueTask InitializeAsync()
+    {
+        foreach (var host in lab.Hosts)
+        {
+            _before[host] = await host.LeftoversAsync();
+        }
+    }
+
+    /// <inheritdoc/>
+    public virtual async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        while (_undo.TryPop(out var undo))
+        {
+            await undo();
+        }
+
+        foreach (var host in lab.Hosts)
+        {
+            await host.RemoveContainersAsync();
+        }
+
+        foreach (var host in lab.Hosts)
+        {
+            await ShouldBeAsBeforeAsync(host);
+        }
+    }
+
+    /// <summary>Runs at the test's end, last one first, however it ends.</summary>
+    protected void AtTheEnd(Func<Task> undo) => _undo.Push(undo);
+
+    /// <summary>Waits until a host looks as it did when the test began; what ends by itself has a moment to do so.</summary>
+    protected async Task ShouldBeAsBeforeAsync(LabHost host)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        IReadOnlyList<string> difference = [];
+        await Eventually.TryAsync(async () => (difference = (await host.LeftoversAsync()).DifferenceTo(_before[host])).Count == 0, SettlesWithin);
+        difference.ShouldBeEmpty($"{host.Name} is not as it was before:\n{string.Join('\n', difference)}");
+    }
+}

@@ -1,0 +1,48 @@
+namespace ContainerMigrate.HostTests.Lab;
+
+/// <summary>The TCP server of numbered replies (tests/lab/workloads/srv.py) in a container on the LAN, of Docker or of plain runc.</summary>
+public sealed class NumberServer
+{
+    private readonly string _runtime;
+
+    private NumberServer(string runtime, string name)
+    {
+        _runtime = runtime;
+        Name = name;
+    }
+
+    public string Name { get; }
+
+    public static string IPv4 => "10.77.0.50";
+
+    public static string IPv6 => "fd77::50";
+
+    /// <summary>Starts it, and returns when it listens.</summary>
+    /// <param name="runtime">`docker` or `runc`.</param>
+    /// <param name="memoryMebibytes">Random memory that it holds.</param>
+    /// <param name="dockerOptions">More options for `docker run`.</param>
+    public static async Task<NumberServer> StartAsync(LabHost host, string runtime = "docker", int memoryMebibytes = 16, IReadOnlyList<string>? dockerOptions = null)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        var server = new NumberServer(runtime, "web");
+        if (runtime == "docker")
+        {
+            await host.DockerRunAsync(
+                server.Name, ["--network", "lan", "--ip", IPv4, "--ip6", IPv6, "-e", $"MEMORY={memoryMebibytes}", .. dockerOptions ?? [], "ctm-small:1"]);
+            await host.WaitForLogAsync(server.Name, "listening");
+        }
+        else
+        {
+            await using var bundle = new LabProcess(LabFixture.Program("bundle"), [host.Name, server.Name, $"MEMORY={memoryMebibytes}"]);
+            (await bundle.WaitAsync(TimeSpan.FromSeconds(60))).Checked();
+        }
+
+        return server;
+    }
+
+    public async Task ShouldRunOnAsync(LabHost host) => (await StateOnAsync(host)).ShouldBe("running", $"{Name} on {host.Name}");
+
+    public async Task ShouldBeAbsentOnAsync(LabHost host) => (await StateOnAsync(host)).ShouldBe("absent", $"{Name} on {host.Name}");
+
+    private Task<string> StateOnAsync(LabHost host) => _runtime == "docker" ? host.StateAsync(Name) : host.RuncStateAsync(Name);
+}
