@@ -42,7 +42,7 @@ internal static class HostDiagnosis
     internal static DoctorItem OfRuntime(string name, RuntimeStatus status) =>
         status.Available
             ? new DoctorItem(name, Ok, status.StorageDriver.Length == 0 ? $"version {status.Version}" : $"version {status.Version}, storage driver {status.StorageDriver}")
-            : new DoctorItem(name, Warning, $"not available: {status.Detail}", $"its containers cannot be moved from or to this host until {name} is installed and running");
+            : new DoctorItem(name, Warning, $"not available: {status.Detail}", $"install and start {name}: until then its containers cannot be moved from or to this host");
 
     internal static IEnumerable<DoctorItem> OfWrapper(HostInspectorOptions options)
     {
@@ -103,7 +103,7 @@ internal static class HostDiagnosis
         }
 
         return (effective & (1UL << ResourceCapability)) == 0
-            ? new DoctorItem("capabilities", Warning, "CAP_SYS_RESOURCE is missing: resource limits cannot be raised over this host's own", "containers with higher limits than the daemon's cannot be restored here")
+            ? new DoctorItem("capabilities", Warning, "CAP_SYS_RESOURCE is missing: containers with higher resource limits than the daemon's own cannot be restored here", "run ctmigrated as a service of the host, outside of any container")
             : new DoctorItem("capabilities", Ok, "all that are needed");
     }
 
@@ -112,6 +112,12 @@ internal static class HostDiagnosis
         long.TryParse(value.AsSpan().Trim(), out var bytes) && bytes < MinimumPipeBytes
             ? new DoctorItem("pipe size", Warning, $"fs.pipe-max-size is {bytes}: CRIU's lazy migration needs {MinimumPipeBytes}", $"sysctl -w fs.pipe-max-size={4 * MinimumPipeBytes}, and in /etc/sysctl.d to keep it")
             : new DoctorItem("pipe size", Ok, $"fs.pipe-max-size is {value.Trim()}");
+
+    /// <param name="problem">Why a fence cannot be raised in a network namespace of this kernel; null when it can.</param>
+    internal static DoctorItem OfFence(string? problem) =>
+        problem is null
+            ? new DoctorItem("packet fence", Ok, "nf_tables drops IP and ARP in a container's network")
+            : new DoctorItem("packet fence", Error, $"a container's packets cannot be stopped: {problem}", "the kernel needs nf_tables with the inet and arp families (modprobe nf_tables)");
 
     internal static DoctorItem OfMemoryTracking(MemoryTracking tracking) => tracking switch
     {

@@ -2,6 +2,7 @@ using ContainerMigrate.Api;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Host;
+using ContainerMigrate.Linux.Network;
 using ContainerMigrate.Linux.Processes;
 
 namespace ContainerMigrate.Linux.Host;
@@ -47,6 +48,7 @@ public sealed class HostInspector(
         items.AddRange(HostDiagnosis.OfWrapper(options));
         items.AddRange(HostDiagnosis.OfTools(options));
         items.AddRange(HostDiagnosis.OfKernel());
+        items.Add(HostDiagnosis.OfFence(await NftFence.FindProblemAsync()));
         items.Add(HostDiagnosis.OfMemoryTracking(MemoryTrackingProbe.Read()));
         items.Add(HostDiagnosis.OfClock(ClockProbe.IsSynchronised()));
         items.AddRange(DiskFacts.ReadFreeBytes(options).Select(HostDiagnosis.OfDisk));

@@ -23,6 +23,9 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
     internal static partial int SetNamespace(SafeFileHandle descriptor, int type);
 
+    [LibraryImport("libc", EntryPoint = "unshare", SetLastError = true)]
+    internal static partial int Unshare(int flags);
+
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(ref PollDescriptor descriptors, nuint count, int timeoutMilliseconds);
 

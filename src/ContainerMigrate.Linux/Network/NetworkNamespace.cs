@@ -15,6 +15,11 @@ internal static class NetworkNamespace
             return work();
         });
 
+    /// <summary>Runs <paramref name="work"/> in a new namespace, which goes when nothing uses it any more.</summary>
+    /// <exception cref="IOException">There may be none.</exception>
+    internal static Task<T> RunInNewAsync<T>(Func<T> work) =>
+        DedicatedThread.RunAsync("new netns", () => Libc.Unshare(Libc.CloneNewNet) == 0 ? work() : throw Errno.Exception("making a network namespace", Errno.Last));
+
     /// <summary>Moves the calling thread into the namespace. Only for a thread that ends there: see <see cref="DedicatedThread"/>.</summary>
     internal static void EnterForGood(string path)
     {

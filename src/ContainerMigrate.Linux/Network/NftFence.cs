@@ -78,6 +78,21 @@ public sealed class NftFence : INetworkFence
                 () => Chains.All(chain => NfTables.ReadPolicy(chain.Family, Table, chain.Chain) == NfTablesRequest.Drop));
     }
 
+    /// <summary>Raises a fence in a network namespace made for that.</summary>
+    /// <returns>Why this kernel cannot; null when it can.</returns>
+    internal static async Task<string?> FindProblemAsync()
+    {
+        try
+        {
+            var error = await NetworkNamespace.RunInNewAsync(() => NfTables.Execute(BuildRaise()));
+            return error == 0 ? null : Errno.Describe(error);
+        }
+        catch (IOException exception)
+        {
+            return exception.Message;
+        }
+    }
+
     // Adds what is missing. What is there already stays, but for rules: the hooks open a fence with "accept".
     private static NfTablesRequest BuildRaise()
     {
