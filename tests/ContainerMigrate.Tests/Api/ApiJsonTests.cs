@@ -16,7 +16,6 @@ public sealed class ApiJsonTests
         var request = JsonSerializer.Deserialize("""{"container":"web","host":"h2"}""", ApiJson.Default.MigrateRequest)!;
 
         request.Mode.ShouldBe("auto");
-        request.Compress.ShouldBe("auto");
         request.Skip.ShouldBeEmpty();
         request.DeadlineSeconds.ShouldBeNull();
         request.DryRun.ShouldBeFalse();
