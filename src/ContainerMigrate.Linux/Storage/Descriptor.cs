@@ -54,7 +54,8 @@ internal readonly struct Descriptor(int value) : IDisposable, IEquatable<Descrip
             : new(descriptor);
     }
 
-    public unsafe FileStatus GetStatus(string what)
+    /// <exception cref="IOException">The file system does not answer.</exception>
+    public unsafe FileStatus GetStatus(string what = "an entry just opened")
     {
         FileStatus status;
         var empty = (byte)0;

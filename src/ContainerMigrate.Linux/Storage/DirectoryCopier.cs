@@ -22,11 +22,7 @@ public sealed class DirectoryCopier(DirectoryCopierOptions? options = null) : ID
             cancellationToken);
 
     /// <inheritdoc/>
-    /// <remarks>
-    /// Reports content bytes read so far, from a thread of its own. Times of access stay as they are. Directories and files that
-    /// other file systems are mounted on arrive empty.
-    /// </remarks>
-    /// <exception cref="IOException">Something cannot be read (the message names it), or the stream cannot be written.</exception>
+    /// <remarks>Times of access stay as they are. Directories and files that other file systems are mounted on arrive empty.</remarks>
     public async Task<CopyTotals> SendAsync(string directory, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(destination);
@@ -46,8 +42,7 @@ public sealed class DirectoryCopier(DirectoryCopierOptions? options = null) : ID
     }
 
     /// <inheritdoc/>
-    /// <remarks>Reads not one byte beyond the stream's end. What arrived is in the page cache: see <see cref="FileSystemSync"/>.</remarks>
-    /// <exception cref="IOException">This host could not write; <see cref="Exception.HResult"/> is errno (28: no space left).</exception>
+    /// <remarks>What arrived is in the page cache until <see cref="SyncAsync"/>.</remarks>
     public async Task<CopyTotals> ReceiveAsync(string directory, Stream source, long maxBytes, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(source);
@@ -65,6 +60,16 @@ public sealed class DirectoryCopier(DirectoryCopierOptions? options = null) : ID
         await CompleteBothAsync(unpack, blocks.PumpAsync(source, stop.Token), stop);
         return await unpack;
     }
+
+    /// <inheritdoc/>
+    public Task SyncAsync(string directory, CancellationToken cancellationToken) =>
+        StartThread(
+            () =>
+            {
+                using var descriptor = Descriptor.OpenRoot(directory);
+                return FileCalls.SyncFileSystem(descriptor.Value) == 0 ? 0 : throw FileError.Last("sync", directory);
+            },
+            cancellationToken);
 
     /// <summary>Waits for both; the first that fails stops the other, and its reason is the one thrown.</summary>
     private static async Task CompleteBothAsync(Task one, Task other, CancellationTokenSource stop)

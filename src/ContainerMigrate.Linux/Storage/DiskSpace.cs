@@ -34,7 +34,7 @@ public sealed record DiskSpace(long AvailableBytes, long TotalBytes, long Availa
     public bool Fits(long contentBytes, long entries)
     {
         const long EntryBytes = 4096;
-        var needed = (contentBytes + (Math.Min(entries, long.MaxValue / (4 * EntryBytes)) * EntryBytes)) / 20d * 21d;
+        var needed = (contentBytes + ((double)entries * EntryBytes)) * 21 / 20;
         return needed <= AvailableBytes && entries <= AvailableEntries;
     }
 

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace ContainerMigrate.Linux.Storage;
 
 /// <summary>
-/// The system calls of file trees, as glibc and musl export them. Names are zero-terminated bytes; all return -1 and
-/// set errno on failure. Numbers are those of the kernel's uapi headers; the few that differ by architecture are chosen below.
+/// The system calls of file trees, as libc of a 64-bit system exports them. Names are zero-terminated bytes; all return -1
+/// and set errno on failure. Numbers are those of the kernel's uapi headers; the few that differ by architecture are chosen below.
 /// </summary>
 internal static unsafe partial class FileCalls
 {
@@ -68,16 +68,16 @@ internal static unsafe partial class FileCalls
     [LibraryImport("libc", EntryPoint = "getdents64", SetLastError = true)]
     public static partial nint GetDirectoryEntries(int directory, byte* buffer, nuint length);
 
-    [LibraryImport("libc", EntryPoint = "pread64", SetLastError = true)]
+    [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
     public static partial nint Read(int descriptor, byte* buffer, nuint length, long position);
 
-    [LibraryImport("libc", EntryPoint = "pwrite64", SetLastError = true)]
+    [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
     public static partial nint Write(int descriptor, byte* buffer, nuint length, long position);
 
-    [LibraryImport("libc", EntryPoint = "lseek64", SetLastError = true)]
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
     public static partial long Seek(int descriptor, long position, int whence);
 
-    [LibraryImport("libc", EntryPoint = "ftruncate64", SetLastError = true)]
+    [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
     public static partial int Truncate(int descriptor, long length);
 
     [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true)]
@@ -140,7 +140,7 @@ internal static unsafe partial class FileCalls
     [LibraryImport("libc", EntryPoint = "syncfs", SetLastError = true)]
     public static partial int SyncFileSystem(int descriptor);
 
-    [LibraryImport("libc", EntryPoint = "statvfs64", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc", EntryPoint = "statvfs", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int StatFileSystem(string path, FileSystemStatus* status);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ContainerMigrate.Linux.Storage;
 
-/// <summary>struct statvfs on 64-bit Linux (glibc and musl).</summary>
+/// <summary>struct statvfs on 64-bit Linux.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct FileSystemStatus
 {

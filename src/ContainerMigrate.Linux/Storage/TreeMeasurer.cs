@@ -77,7 +77,7 @@ internal static class TreeMeasurer
         }
 
         using var entry = Descriptor.OpenPath(cursor.Current, name);
-        using var file = entry.IsOpen && entry.GetStatus("").Type == TreeAttributes.RegularFile ? entry.OpenContent() : Descriptor.None;
+        using var file = entry.IsOpen && entry.GetStatus().Type == TreeAttributes.RegularFile ? entry.OpenContent() : Descriptor.None;
         if (!file.IsOpen)
         {
             return 0;

@@ -106,7 +106,7 @@ internal sealed class TreeSender
             return IsGone(Marshal.GetLastPInvokeError()) ? null : throw FileError.Last("open", _cursor.Describe(name));
         }
 
-        var status = entry.GetStatus("");
+        var status = entry.GetStatus();
         if (status.Links == 0)
         {
             return null;
@@ -185,7 +185,7 @@ internal sealed class TreeSender
     private void SendDirectoryEnd()
     {
         var directory = new Descriptor(_cursor.Current);
-        _records.DirectoryEnd(directory.GetStatus("directory").Attributes);
+        _records.DirectoryEnd(directory.GetStatus(_cursor.Describe([])).Attributes);
         SendAttributes(directory, isPathOnly: false, []);
         _records.EntryEnd();
     }

@@ -89,28 +89,6 @@ public sealed class DirectoryCopierTests : IDisposable
     }
 
     [Fact]
-    public async Task TwentyThousandSmallFilesArrive()
-    {
-        var tree = new TestTree(_source);
-        for (var i = 0; i < 20_000; i++)
-        {
-            if (i % 200 == 0)
-            {
-                Directory.CreateDirectory(tree.PathOf($"{i / 200}"));
-            }
-
-            tree.AddFile($"{i / 200}/{i}", 100 + (i % 5000));
-        }
-
-        var clock = Stopwatch.StartNew();
-        var (sent, _) = await CopyAsync(_source, _target);
-        TestContext.Current.TestOutputHelper!.WriteLine($"{sent.Entries} entries, {sent.ContentBytes} bytes: {clock.ElapsedMilliseconds} ms, {sent.Entries / clock.Elapsed.TotalSeconds:f0} a second");
-
-        sent.Entries.ShouldBe(20_100);
-        TreeDigest.Differences(TreeDigest.Of(_source), TreeDigest.Of(_target)).ShouldBeEmpty();
-    }
-
-    [Fact]
     public async Task WhatIsMountedInTheTreeStaysWhereItIs()
     {
         Directory.CreateDirectory(Path.Combine(_source, "mounted"));

@@ -8,7 +8,7 @@ namespace ContainerMigrate.Tests.Storage;
 /// <summary>Streams that were good once: cut off, and changed at random with a digest that is right again.</summary>
 public sealed class StreamFuzzTests : IDisposable
 {
-    private const int Rounds = 3000;
+    private const int Rounds = 2000;
     private readonly TestDirectory _directory = new();
     private readonly string _target;
     private readonly string _outside;
