@@ -21,6 +21,7 @@ public sealed partial class SourceMigration
     private readonly ILogger _logger;
     private readonly PhaseClock _clock;
     private long _sentBytes;
+    private bool _refused;
 
     public SourceMigration(MigrationEnvironment environment, IPeer peer, MigrateRequest request, IMigrationJournal journal, MigrationProgress progress, ILogger logger)
     {
@@ -74,8 +75,7 @@ public sealed partial class SourceMigration
             WireBytes = _sentBytes,
             DestinationId = state.Detail,
         };
-        await handover.CleanUpAsync(_journal, _peer, Progress, null, shutdown);
-        result = result with { TotalMs = Math.Round(_environment.Time.GetElapsedTime(total).TotalMilliseconds, 1) };
+        await handover.CleanUpAsync(_journal, _peer, Progress, () => result = result with { TotalMs = Math.Round(_environment.Time.GetElapsedTime(total).TotalMilliseconds, 1) }, shutdown);
         LogDone(plan.Container.Reference.Name, _peer.Name, result.PauseMs, result.TotalMs);
         Progress.Update(s => s with
         {
@@ -103,6 +103,8 @@ public sealed partial class SourceMigration
             new ReserveRequest(_journal.MigrationId, _journal.Epoch, manifest, plan.Facts, _request.Skip, _environment.Limits.Lease.TotalSeconds, freezeTimeout.TotalSeconds), ahead.Token));
         if (!reserved.Reserved)
         {
+            _refused = true;
+            Progress.Update(s => s with { Findings = [.. s.Findings.Concat(reserved.Findings).Distinct()] });
             var first = reserved.Findings.FirstOrDefault(f => f.Severity == Checks.CheckSeverity.Error);
             throw new MigrationException(new MigrationFailure(_peer.Name, "reserve", first?.Message ?? "refused", first?.Hint));
         }
@@ -279,8 +281,9 @@ public sealed partial class SourceMigration
 
         await new SourceRollback(_environment, _logger).RunAsync(_journal, shutdown);
         var released = await ReleasePeerAsync(failure, shutdown);
-        _journal.Close();
-        Fail(failure, cancelled ? ExitCodes.Cancelled : ExitCodes.FailedSourceRunning, wasPaused, released ? "absent" : "unknown");
+        var exitCode = cancelled ? ExitCodes.Cancelled : _refused ? ExitCodes.Refused : ExitCodes.FailedSourceRunning;
+        _journal.Close(new JsonObject { [JournalKeys.ExitCode] = exitCode });
+        Fail(failure, exitCode, wasPaused, released ? "absent" : "unknown");
     }
 
     private async Task<bool> ReleasePeerAsync(MigrationFailure failure, CancellationToken shutdown)
