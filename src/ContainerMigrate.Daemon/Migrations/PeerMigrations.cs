@@ -110,7 +110,13 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
     {
         if (_arriving.TryGetValue(migrationId, out var migration))
         {
-            return migration.Peer == peer ? migration.State() : Unknown;
+            if (migration.Peer != peer)
+            {
+                return Unknown;
+            }
+
+            migration.Renew();
+            return migration.State();
         }
 
         if (ManifestValidator.IsName(migrationId) && environment.Journals.Find(migrationId) is { Role: MigrationRole.Destination } journal

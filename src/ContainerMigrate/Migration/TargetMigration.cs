@@ -224,6 +224,15 @@ public sealed partial class TargetMigration : IAsyncDisposable
         return State();
     }
 
+    /// <summary>The source is alive: the lease begins anew.</summary>
+    public void Renew()
+    {
+        if (!MigrationTransitions.IsFinal(_journal.Phase) && _journal.Phase != MigrationPhase.Committed)
+        {
+            _leaseTimer.Change(_lease, Timeout.InfiniteTimeSpan);
+        }
+    }
+
     /// <summary>Where this side stands.</summary>
     public PeerState State() =>
         new(_journal.Phase, _journal.Epoch, _running, _container?.Id ?? "", _failure, _goParts.Count > 0 ? _goParts : null);
@@ -479,11 +488,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         {
             limit?.Dispose();
             Interlocked.Decrement(ref owner._activeRequests);
-            if (!MigrationTransitions.IsFinal(owner._journal.Phase) && owner._journal.Phase != MigrationPhase.Committed)
-            {
-                owner._leaseTimer.Change(owner._lease, Timeout.InfiniteTimeSpan);
-            }
-
+            owner.Renew();
             owner._step.Release();
         }
     }
