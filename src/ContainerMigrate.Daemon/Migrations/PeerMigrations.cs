@@ -140,6 +140,12 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
             ? migration.AbortAsync(request)
             : Task.FromResult(State(migrationId, peer));
 
+    /// <summary>Makes what arrived durable; nothing to do for a migration that is over.</summary>
+    public Task<PeerState> SettleAsync(string migrationId, string peer, CancellationToken cancellationToken) =>
+        _arriving.TryGetValue(migrationId, out var migration) && migration.Peer == peer
+            ? migration.SettleAsync(cancellationToken)
+            : Task.FromResult(State(migrationId, peer));
+
     /// <summary>The source's copy is gone; repeated it changes nothing.</summary>
     public Task<PeerState> FinishAsync(string migrationId, string peer) =>
         _arriving.TryGetValue(migrationId, out var migration) && migration.Peer == peer

@@ -52,6 +52,8 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
         var runtime = environment.Runtime(journal.Value(JournalKeys.Runtime)!.GetValue<string>());
         if (journal.Phase == MigrationPhase.Committed)
         {
+            progress.Say("making the destination's files durable");
+            await RetryAsync(async () => await peer.SettleAsync(journal.MigrationId, cancellationToken), "making the destination's files durable", cancellationToken);
             progress.Say("removing the source's copy");
             var reference = new ContainerReference(runtime.Name, id, journal.Value(JournalKeys.ContainerName)!.GetValue<string>());
             await RetryAsync(() => runtime.DestroyAsync(reference, cancellationToken), "removing the source's copy", cancellationToken);

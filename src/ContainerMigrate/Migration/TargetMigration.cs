@@ -205,6 +205,17 @@ public sealed partial class TargetMigration : IAsyncDisposable
         return State();
     }
 
+    /// <summary>Makes what arrived durable; the source waits for it before it destroys its copy.</summary>
+    public async Task<PeerState> SettleAsync(CancellationToken cancellationToken)
+    {
+        if (_container is { } container && _journal.Phase == MigrationPhase.Committed && Directory.Exists(container.WritableLayerDirectory))
+        {
+            await _environment.Copier.SyncAsync(container.WritableLayerDirectory, cancellationToken);
+        }
+
+        return State();
+    }
+
     /// <summary>The source's copy is gone: nothing is left to decide.</summary>
     public async Task<PeerState> FinishAsync(CancellationToken cancellationToken)
     {
