@@ -29,7 +29,7 @@ internal static class JournalHistory
             ExitCode = journal.Phase switch
             {
                 MigrationPhase.Done => ExitCodes.Done,
-                MigrationPhase.Aborted => journal.Value(JournalKeys.ExitCode)?.GetValue<int>() ?? ExitCodes.FailedSourceRunning,
+                MigrationPhase.Aborted => ExitCodes.FailedSourceRunning,
                 _ => null,
             },
         };

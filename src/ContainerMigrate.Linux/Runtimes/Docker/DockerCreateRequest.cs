@@ -36,12 +36,13 @@ internal sealed record DockerCreateRequest(JsonObject Body, IReadOnlyList<(strin
         }
 
         body["HostConfig"] = hostConfig;
+        var several = settings.Networks.Count > 1;
         if (settings.Networks.Count > 0)
         {
             var first = settings.Networks[0];
             body["NetworkingConfig"] = new JsonObject
             {
-                ["EndpointsConfig"] = new JsonObject { [first.Network.Name] = first.ToEndpoint(api) },
+                ["EndpointsConfig"] = new JsonObject { [first.Network.Name] = first.ToEndpoint(api, several) },
             };
             if (api < NetworkAttachment.EndpointMacApi && first.Mac is not null)
             {
@@ -49,6 +50,6 @@ internal sealed record DockerCreateRequest(JsonObject Body, IReadOnlyList<(strin
             }
         }
 
-        return new DockerCreateRequest(body, [.. settings.Networks.Skip(1).Select(n => (n.Network.Name, n.ToEndpoint(api)))]);
+        return new DockerCreateRequest(body, [.. settings.Networks.Skip(1).Select(n => (n.Network.Name, n.ToEndpoint(api, several)))]);
     }
 }

@@ -11,7 +11,7 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
 {
     private const string RunningStage = "check";
 
-    // Where dockerd mounts its init since 17.05 (daemon/oci_linux.go).
+    // dockerd mounts its init at /sbin/docker-init (daemon/oci_linux.go); in images of today /sbin is a link to /usr/sbin.
     private const string InitPath = "/sbin/docker-init";
 
     /// <summary>Containers of this name, id, or beginning of an id.</summary>
@@ -122,7 +122,7 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
     {
         try
         {
-            return File.ReadLines($"/proc/{pid}/mountinfo").Any(l => l.Split(' ') is { Length: > 4 } fields && fields[4] == InitPath);
+            return File.ReadLines($"/proc/{pid}/mountinfo").Any(l => l.Split(' ') is { Length: > 4 } fields && fields[4].EndsWith(InitPath, StringComparison.Ordinal));
         }
         catch (IOException)
         {

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Linux.Runtimes.Oci;
-using ContainerMigrate.Linux.Storage;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 using Microsoft.Extensions.Logging;
@@ -24,6 +23,7 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
     private readonly DockerClient _client;
     private readonly DockerImages _images;
     private readonly DockerInspector _inspector;
+    private readonly DockerCreator _creator;
     private readonly DockerSourceChecks _sourceChecks;
     private readonly DockerTargetChecks _targetChecks;
 
@@ -37,6 +37,7 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
         _client = new DockerClient(options);
         _images = new DockerImages(_client, options);
         _inspector = new DockerInspector(_client, options, network, _images);
+        _creator = new DockerCreator(_client, options, _inspector, _images);
         _sourceChecks = new DockerSourceChecks(_client);
         _targetChecks = new DockerTargetChecks(_client, _inspector, _images);
     }
@@ -155,36 +156,8 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
     public async Task<ITargetContainer> CreateAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(manifest);
-        return await CallAsync("create", async () =>
-        {
-            var settings = Settings(manifest);
-            var api = await _client.GetVersionAsync(cancellationToken);
-            var image = manifest.Image is { } identity ? await _images.ResolveAsync(identity, cancellationToken) : throw new MigrationException("create", "the container has no image");
-            var request = DockerCreateRequest.Build(settings, image, migrationId, api);
-            var created = await _client.PostAsync($"/containers/create?name={Uri.EscapeDataString(manifest.Name)}", request.Body, cancellationToken);
-            var id = created.Text("Id");
-            try
-            {
-                foreach (var (network, endpoint) in request.Connections)
-                {
-                    await _client.PostAsync($"/networks/{Uri.EscapeDataString(network)}/connect", new JsonObject { ["Container"] = id, ["EndpointConfig"] = endpoint }, cancellationToken);
-                }
-
-                var inspect = await _client.GetAsync($"/containers/{id}/json", cancellationToken);
-                await CheckMadeAsAskedAsync(settings, inspect!, cancellationToken);
-                var upperDirectory = DockerInspector.UpperDirectory(inspect);
-
-                // Docker has made the working directory where the image lacks it; the source's layer brings its own, and receiving replaces nothing.
-                DirectoryCleaner.Empty(upperDirectory, cancellationToken);
-                var info = await _client.GetAsync("/info", cancellationToken);
-                return Target(manifest, id, upperDirectory, DockerLog.FutureFileOf(inspect, info.Text("DockerRootDir"), id));
-            }
-            catch
-            {
-                await DockerRemoval.RemoveAsync(_client, _inspector, _options, id, withVolumes: true, CancellationToken.None);
-                throw;
-            }
-        });
+        var made = await CallAsync("create", () => _creator.CreateAsync(manifest, migrationId, cancellationToken));
+        return Target(manifest, made.Id, made.UpperDirectory, made.LogFile);
     }
 
     /// <inheritdoc/>
@@ -245,40 +218,6 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _client.Dispose();
-
-    private static DockerSettings Settings(ContainerManifest manifest)
-    {
-        DockerSettings settings;
-        try
-        {
-            settings = DockerSettings.Parse(manifest.Settings);
-        }
-        catch (InvalidDataException e)
-        {
-            throw new MigrationException("create", e.Message, innerException: e);
-        }
-
-        var unmovable = settings.Unmovable.Concat(manifest.Mounts.Where(m => m.Kind != "tmpfs").Select(m => $"mount {SettingShapes.Shown(m.Target)}")).Distinct().ToList();
-        return unmovable.Count == 0
-            ? settings
-            : throw new MigrationException("create", $"the container cannot be rebuilt: {string.Join(", ", unmovable.Select(SettingShapes.Shown))}");
-    }
-
-    // dockerd ignores what it does not know and drops what the kernel cannot keep; neither may happen unseen.
-    private async Task CheckMadeAsAskedAsync(DockerSettings wanted, JsonNode inspect, CancellationToken cancellationToken)
-    {
-        var actual = await _inspector.ReadSettingsAsync(inspect, [], hasInit: null, [], cancellationToken);
-        var differences = wanted.DifferencesFrom(actual).ToList();
-        if (differences.Count > 0)
-        {
-            throw new MigrationException("create", $"Docker here did not keep {string.Join(", ", differences)}");
-        }
-
-        if (DockerInspector.UpperDirectory(inspect).Length == 0)
-        {
-            throw new MigrationException("create", $"the container has no writable layer of overlay2 (it has {inspect.Text("Driver")})");
-        }
-    }
 
     private DockerTargetContainer Target(ContainerManifest manifest, string id, string upperDirectory, string? logFile)
     {

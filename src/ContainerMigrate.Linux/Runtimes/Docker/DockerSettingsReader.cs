@@ -29,6 +29,9 @@ internal static class DockerSettingsReader
         var hostConfig = Carry(inspect.Object("HostConfig"), "HostConfig", SettingRules.HostConfig, SettingRules.HostConfigElsewhere, findings, unmovable);
         RemoveOwnMark(hostConfig);
 
+        NormaliseCapabilities(hostConfig, "CapAdd");
+        NormaliseCapabilities(hostConfig, "CapDrop");
+
         // Null means the daemon's own default, which the other daemon need not share.
         hostConfig["Init"] = hasInit ?? inspect.Object("HostConfig").Flag("Init");
 
@@ -127,6 +130,19 @@ internal static class DockerSettingsReader
         if (annotations.Count == 0)
         {
             hostConfig.Remove("Annotations");
+        }
+    }
+
+    // Docker 28 turns NET_ADMIN into CAP_NET_ADMIN, older ones keep what was typed.
+    private static void NormaliseCapabilities(JsonObject hostConfig, string key)
+    {
+        const string Prefix = "CAP_";
+        if (hostConfig.At(key) is JsonArray)
+        {
+            hostConfig[key] = DockerJson.Array(hostConfig.Texts(key)
+                .Select(c => c.ToUpperInvariant())
+                .Select(c => c == "ALL" || c.StartsWith(Prefix, StringComparison.Ordinal) ? c : Prefix + c)
+                .Order(StringComparer.Ordinal));
         }
     }
 

@@ -110,13 +110,6 @@ internal sealed class DockerSourceChecks(DockerClient client)
             findings.Add(Error(CheckNames.Network, $"the container is on Docker's default network {attachment.Network.Name}, where it cannot keep its address on another host",
                 "put it on a network made with docker network create --subnet, the same on both hosts and reachable from both"));
         }
-
-        var created = inspect.Object("HostConfig").Text("NetworkMode");
-        if (settings.Networks.Count > 0 && settings.Networks[0].Interface is { } first && first != "eth0")
-        {
-            findings.Add(new CheckFinding(CheckNames.Network, CheckSeverity.Warning, "",
-                $"the container's first link is {first}: it was disconnected from the network it was created on ({SettingShapes.Shown(created)}), and will be eth0 on the destination"));
-        }
     }
 
     private static CheckFinding Error(string check, string message, string? hint) => new(check, CheckSeverity.Error, "", message, hint);

@@ -18,7 +18,7 @@ internal sealed class DockerTargetChecks(DockerClient client, DockerInspector in
         ("Config.Healthcheck.StartInterval", new Version(1, 44), s => !s.Config.At("Healthcheck").At("StartInterval").IsUnset()),
         ("MAC addresses in several networks", NetworkAttachment.EndpointMacApi, s => s.Networks.Skip(1).Any(n => n.Mac is not null)),
         ("HostConfig.Mounts.TmpfsOptions.Options", new Version(1, 46), s => s.HostConfig.Items("Mounts").Any(m => !m.At("TmpfsOptions").At("Options").IsUnset())),
-        ("gateway priority of a network", NetworkAttachment.GatewayPriorityApi, s => s.Networks.Any(n => n.GatewayPriority != 0)),
+        ("gateway priority of a network", NetworkAttachment.LinkNameApi, s => s.Networks.Any(n => n.GatewayPriority != 0)),
     ];
 
     public async Task<IReadOnlyList<CheckFinding>> FindAsync(ContainerManifest manifest, CancellationToken cancellationToken)
@@ -170,11 +170,13 @@ internal sealed class DockerTargetChecks(DockerClient client, DockerInspector in
             FindDifferences(here, wanted, findings);
         }
 
-        var usual = settings.Networks.Count <= 2 && settings.Networks.Select((n, i) => n.Interface is null || n.Interface == $"eth{i}").All(same => same);
-        if (!usual && settings.Networks.Count > 1)
+        var api = await client.GetVersionAsync(cancellationToken);
+        var renamed = NetworkAttachment.InNumberingOrder(settings.Networks).Select((n, i) => (n.Interface, Number: i)).Where(l => l.Interface is not null && l.Interface != $"eth{l.Number}").ToList();
+        if (renamed.Count > 0 && api < NetworkAttachment.LinkNameApi)
         {
             findings.Add(new CheckFinding(CheckNames.Network, CheckSeverity.Warning, "",
-                $"Docker numbers the links of {manifest.Name} itself: a program in it that uses a link's name rather than its address may find another network behind it"));
+                $"Docker here numbers the container's links itself: {string.Join(", ", renamed.Select(l => $"{l.Interface} becomes eth{l.Number}"))}; programs that go by address do not notice",
+                "Docker 28 keeps the names"));
         }
     }
 

@@ -121,6 +121,7 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
         }
 
         _gate.Finish();
+        await DisposeAsync();
     }
 
     /// <inheritdoc/>

@@ -118,6 +118,11 @@ internal static class ImageArchive
     {
         await using var content = new HashingStream(entry.DataStream ?? Stream.Null, entry.Length);
         await writer.WriteEntryAsync(Entry(entry.Name, content), cancellationToken);
+        if (content.Position != content.Length)
+        {
+            throw new InvalidDataException($"the image archive ends within {entry.Name}");
+        }
+
         if (content.Digest() != entry.Name[BlobDirectory.Length..])
         {
             throw new InvalidDataException($"{entry.Name} of the image archive has another digest");

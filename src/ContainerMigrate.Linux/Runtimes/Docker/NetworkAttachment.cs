@@ -5,6 +5,9 @@ namespace ContainerMigrate.Linux.Runtimes.Docker;
 /// <summary>One network of a container, and the container's place in it.</summary>
 internal sealed record NetworkAttachment
 {
+    // libnetwork/netlabel/labels.go
+    private const string LinkNameOption = "com.docker.network.endpoint.ifname";
+
     public required DockerNetwork Network { get; init; }
 
     /// <summary>The address in use; null for none.</summary>
@@ -28,6 +31,16 @@ internal sealed record NetworkAttachment
     public string? Interface { get; init; }
 
     public IEnumerable<string> Addresses => new[] { IPv4, IPv6 }.OfType<string>();
+
+    /// <summary>
+    /// The order in which Docker before 28 numbers the links of a container that starts with all of its networks (libnetwork/sandbox.go,
+    /// Endpoint.Less): eth0, eth1, ... Networks connected while it ran were numbered as they came.
+    /// </summary>
+    public static IEnumerable<NetworkAttachment> InNumberingOrder(IEnumerable<NetworkAttachment> attachments) =>
+        attachments
+            .OrderBy(a => a.Network.Internal)
+            .ThenByDescending(a => (a.IPv4 is null ? 0 : 1) + (a.IPv6 is null ? 0 : 2))
+            .ThenBy(a => a.Network.Name, StringComparer.Ordinal);
 
     public JsonObject ToJson() => new()
     {
@@ -67,9 +80,16 @@ internal sealed record NetworkAttachment
             : value.Text();
     }
 
+    /// <summary>MAC addresses of endpoints came with Docker 25.</summary>
+    public static Version EndpointMacApi { get; } = new(1, 44);
+
+    /// <summary>Gateway priorities and names for links came with Docker 28.</summary>
+    public static Version LinkNameApi { get; } = new(1, 48);
+
     /// <summary>An <c>EndpointSettings</c> of Docker's API that gives the container the same place again.</summary>
-    /// <param name="api">MAC addresses of endpoints came with 1.44, gateway priorities with 1.48.</param>
-    public JsonObject ToEndpoint(Version api)
+    /// <param name="api">The daemon's API version: an older one would ignore what it does not know.</param>
+    /// <param name="named">Whether the link has to be given its name, because Docker numbers several links in no fixed order.</param>
+    public JsonObject ToEndpoint(Version api, bool named)
     {
         var endpoint = new JsonObject();
         var ipam = new JsonObject();
@@ -98,9 +118,15 @@ internal sealed record NetworkAttachment
             endpoint[nameof(Aliases)] = DockerJson.Array(Aliases);
         }
 
-        if (DriverOptions.Count > 0)
+        var options = new JsonObject(DriverOptions.Where(o => o.Key != LinkNameOption || api >= LinkNameApi).Select(o => KeyValuePair.Create(o.Key, (JsonNode?)o.Value)));
+        if (named && Interface is not null && api >= LinkNameApi)
         {
-            endpoint["DriverOpts"] = new JsonObject(DriverOptions.Select(o => KeyValuePair.Create(o.Key, (JsonNode?)o.Value)));
+            options[LinkNameOption] = Interface;
+        }
+
+        if (options.Count > 0)
+        {
+            endpoint["DriverOpts"] = options;
         }
 
         if (Mac is not null && api >= EndpointMacApi)
@@ -108,15 +134,11 @@ internal sealed record NetworkAttachment
             endpoint["MacAddress"] = Mac;
         }
 
-        if (GatewayPriority != 0 && api >= GatewayPriorityApi)
+        if (GatewayPriority != 0 && api >= LinkNameApi)
         {
             endpoint["GwPriority"] = GatewayPriority;
         }
 
         return endpoint;
     }
-
-    public static Version EndpointMacApi { get; } = new(1, 44);
-
-    public static Version GatewayPriorityApi { get; } = new(1, 48);
 }

@@ -26,7 +26,7 @@ internal static class SettingShapes
         AnyText(value) ?? (IsAbsolutePath(value.GetValue<string>()) ? null : "is not an absolute path without '..'");
 
     public static SettingShape Address { get; } = value =>
-        AnyText(value) ?? (System.Net.IPAddress.TryParse(value.GetValue<string>(), out _) ? null : "is not an IP address");
+        AnyText(value) ?? (IsAddress(value.GetValue<string>()) ? null : "is not an IP address");
 
     public static SettingShape Text(int maxLength) => value =>
         value.Text() is not { } text ? "is not a text"
@@ -122,6 +122,11 @@ internal static class SettingShapes
             ? throw new InvalidDataException($"{where}: {key} {problem}")
             : node.Properties(key).ToDictionary(p => p.Key, p => p.Value.Text() ?? "");
     }
+
+    // .NET also takes "10.77.0" and "1" for IPv4 addresses.
+    private static bool IsAddress(string text) =>
+        System.Net.IPAddress.TryParse(text, out var address)
+        && (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 || address.ToString() == text);
 
     public static bool IsAbsolutePath(string text) =>
         text is ['/', ..] && text.Length <= 4096 && !text.Contains('\0', StringComparison.Ordinal) && !text.Split('/').Contains("..");
