@@ -60,17 +60,23 @@ public sealed class BlockReader(CancellationToken cancellationToken)
         _filled.Writer.Complete();
     }
 
-    /// <summary>The next <paramref name="count"/> bytes, which lie in one block; valid until the next call.</summary>
-    /// <exception cref="InvalidDataException">The payload ends before, or the record crosses a block's end.</exception>
+    /// <summary>Goes to the next block where the current one is used up; a record has to lie in one block as a whole.</summary>
+    /// <remarks>What <see cref="Take"/> gave before is not valid any more: its buffer may be filled with something else at once.</remarks>
+    /// <exception cref="InvalidDataException">The payload ends here.</exception>
     /// <exception cref="OperationCanceledException">The other side has given up.</exception>
+    public void BeginRecord()
+    {
+        if ((_current is not { } block || _position == block.Length) && NextBlock() is null)
+        {
+            throw new InvalidDataException("file stream: it ends before the tree does");
+        }
+    }
+
+    /// <summary>The next <paramref name="count"/> bytes of the record; valid until <see cref="BeginRecord"/>.</summary>
+    /// <exception cref="InvalidDataException">The record crosses the block's end.</exception>
     public ReadOnlyMemory<byte> Take(int count)
     {
-        if (_current is not { } block || _position == block.Length)
-        {
-            block = NextBlock() ?? throw new InvalidDataException("file stream: it ends before the tree does");
-        }
-
-        if (count > block.Length - _position)
+        if (_current is not { } block || count > block.Length - _position)
         {
             throw new InvalidDataException("file stream: a record crosses the end of its block");
         }

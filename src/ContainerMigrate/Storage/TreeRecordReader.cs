@@ -74,6 +74,7 @@ public sealed class TreeRecordReader
             ReadHeader();
         }
 
+        _blocks.BeginRecord();
         var kind = (TreeRecordKind)_blocks.Take(1).Span[0];
         switch (_state)
         {
@@ -100,6 +101,7 @@ public sealed class TreeRecordReader
 
     private void ReadHeader()
     {
+        _blocks.BeginRecord();
         var header = _blocks.Take(TreeStreamFormat.HeaderLength).Span;
         if (BinaryPrimitives.ReadUInt64LittleEndian(header) != TreeStreamFormat.Magic)
         {

@@ -25,17 +25,21 @@ internal static class ForgedStream
         return stream.ToArray();
     }
 
-    /// <summary>A payload (with or without a header) cut into blocks, with its own total and digest.</summary>
-    public static byte[] OfPayload(ReadOnlySpan<byte> payload)
+    /// <summary>A payload (with or without a header) cut into the largest blocks, with its own total and digest.</summary>
+    public static byte[] OfPayload(ReadOnlySpan<byte> payload) => OfPayload(payload, TreeStreamFormat.MaxBlockLength);
+
+    /// <summary>A payload whose first block ends after <paramref name="firstLength"/> bytes.</summary>
+    public static byte[] OfPayload(ReadOnlySpan<byte> payload, int firstLength)
     {
         using var stream = new MemoryStream();
         var digest = new StreamDigest();
         digest.Append(payload);
-        for (; payload.Length > 0; payload = payload[Math.Min(payload.Length, TreeStreamFormat.MaxBlockLength)..])
+        for (var length = firstLength; payload.Length > 0; length = TreeStreamFormat.MaxBlockLength)
         {
-            var block = payload[..Math.Min(payload.Length, TreeStreamFormat.MaxBlockLength)];
+            var block = payload[..Math.Min(payload.Length, length)];
             stream.Write(BitConverter.GetBytes(block.Length));
             stream.Write(block);
+            payload = payload[block.Length..];
         }
 
         stream.Write(BitConverter.GetBytes(0));

@@ -278,14 +278,40 @@ public sealed class HostileSenderTests : IDisposable
         await RefusedAsync(Changed(good, good.Length - 1, (byte)(good[^1] ^ 1)), "digest");
         await RefusedAsync(Changed(good, good.Length - 16, (byte)(good[^16] ^ 1)), "the sender counted");
         await RefusedAsync(Changed(good, 60, (byte)(good[60] ^ 1)), "");
+    }
 
-        // A record cut in two by a block's end.
-        var payload = PayloadOf(good);
-        var digest = new StreamDigest();
-        digest.Append(payload);
-        await RefusedAsync(
-            [.. BitConverter.GetBytes(20), .. payload[..20], .. BitConverter.GetBytes(payload.Length - 20), .. payload[20..], 0, 0, 0, 0, .. BitConverter.GetBytes(digest.Length), .. BitConverter.GetBytes(digest.GetCurrent())],
-            "crosses the end of its block");
+    [Fact]
+    public async Task ARecordInTwoBlocks()
+    {
+        // What was checked in one buffer must not be used after the buffer was filled anew.
+        var payload = PayloadOf(await OfTreeAsync(new CopyTotals(2, 3), r =>
+        {
+            r.Symlink("link"u8, PlainLink, 0, "target"u8);
+            r.Attribute("trusted.x"u8, "value"u8);
+            r.EntryEnd();
+            r.File("file"u8, PlainFile, 0);
+            AddData(r, 3);
+            r.FileEnd(3);
+            r.EntryEnd();
+        }));
+        var boundaries = 0;
+        for (var cut = 1; cut < payload.Length; cut++)
+        {
+            try
+            {
+                await ReceiveAsync(new MemoryStream(OfPayload(payload, cut)));
+                boundaries++;
+            }
+            catch (InvalidDataException e)
+            {
+                e.Message.ShouldContain("crosses the end of its block");
+            }
+
+            DirectoryCleaner.Empty(_target, TestContext.Current.CancellationToken);
+        }
+
+        // Header, and in front of each of ten records but the first.
+        boundaries.ShouldBe(10);
     }
 
     [Fact]
