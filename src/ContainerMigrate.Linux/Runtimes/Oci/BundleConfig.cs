@@ -9,14 +9,18 @@ public static class BundleConfig
     public const string CriuConfigAnnotation = "org.criu.config";
 
     /// <summary>
-    /// Adds the annotation, puts the fence in front of all other prestart hooks (Docker up to 27 attaches the network in one), and
-    /// replaces bind sources that are symbolic links by what they point to (CRIU binds the link itself).
+    /// Adds the annotation, puts the fence in front of all other prestart hooks (Docker up to 27 attaches the network in one),
+    /// replaces bind sources that are symbolic links by what they point to (CRIU binds the link itself), and bind targets by what
+    /// they are in the root file system (runc tells CRIU the resolved path in a dump, and the one of this file in a restore).
     /// </summary>
+    /// <param name="resolveLink">What a path of this host leads to.</param>
+    /// <param name="resolveInRoot">What a path inside the container leads to.</param>
     /// <exception cref="InvalidDataException">The configuration is not an OCI runtime configuration.</exception>
-    public static void PrepareForRestore(JsonObject config, string criuConfigPath, string fenceHookPath, Func<string, string> resolveLink)
+    public static void PrepareForRestore(JsonObject config, string criuConfigPath, string fenceHookPath, Func<string, string> resolveLink, Func<string, string> resolveInRoot)
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(resolveLink);
+        ArgumentNullException.ThrowIfNull(resolveInRoot);
         Child(config, "annotations")[CriuConfigAnnotation] = criuConfigPath;
 
         var hooks = Child(config, "hooks");
@@ -38,6 +42,11 @@ public static class BundleConfig
             if (mount["source"]?.GetValue<string>() is ['/', ..] source && resolveLink(source) is var resolved && resolved != source)
             {
                 mount["source"] = resolved;
+            }
+
+            if (mount["type"]?.GetValue<string>() == "bind" && mount["destination"]?.GetValue<string>() is ['/', ..] destination)
+            {
+                mount["destination"] = resolveInRoot(destination);
             }
         }
     }

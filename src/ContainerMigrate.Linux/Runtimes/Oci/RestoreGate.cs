@@ -108,7 +108,8 @@ public sealed partial class RestoreGate : IAsyncDisposable
             var config = JsonNode.Parse(await File.ReadAllBytesAsync(path, cancellationToken)) as JsonObject
                          ?? throw new InvalidDataException("not a JSON object");
             await File.WriteAllBytesAsync(Path.Combine(_directory, "config.orig.json"), Encoding.UTF8.GetBytes(config.ToJsonString()), cancellationToken);
-            BundleConfig.PrepareForRestore(config, CriuConfigPath, RestoreLayout.FenceHookPath, ResolveLink);
+            var root = Path.Combine(_bundle, config["root"]?["path"]?.GetValue<string>() ?? "rootfs");
+            BundleConfig.PrepareForRestore(config, CriuConfigPath, RestoreLayout.FenceHookPath, ResolveLink, p => RootedPath.Resolve(root, p));
             _cgroupPath = BundleConfig.CgroupPath(config);
             _sysctls = NetworkSysctls.Read(config);
             DurableFile.Replace(path, Encoding.UTF8.GetBytes(config.ToJsonString()));
