@@ -52,11 +52,11 @@ enter() {
 
 on() { ( enter "$@" ); }
 
-# apt-get install of what is missing on this machine; arguments are program:package.
+# apt-get install of what is missing on this machine; arguments are program:package or file:package.
 need() {
   local pair missing=()
   for pair in "$@"; do
-    command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+    [[ -e ${pair%%:*} ]] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
   done
   [[ ${#missing[@]} == 0 ]] && return
   say "installing ${missing[*]}"
