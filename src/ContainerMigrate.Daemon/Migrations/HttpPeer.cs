@@ -38,6 +38,9 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
     public Task<PeerState> FinishAsync(string migrationId, CancellationToken cancellationToken) =>
         ExchangeAsync(new HttpRequestMessage(HttpMethod.Post, PathOf(migrationId, "finish")), PeerJson.Default.PeerState, AnswerTimeout, cancellationToken);
 
+    public Task<PeerState> SettleAsync(string migrationId, CancellationToken cancellationToken) =>
+        ExchangeAsync(new HttpRequestMessage(HttpMethod.Post, PathOf(migrationId, "settle")), PeerJson.Default.PeerState, RestoreTimeout, cancellationToken);
+
     public Task<PeerState> GetStateAsync(string migrationId, CancellationToken cancellationToken) =>
         ExchangeAsync(new HttpRequestMessage(HttpMethod.Get, $"/peer/v1/migrations/{migrationId}"), PeerJson.Default.PeerState, AnswerTimeout, cancellationToken);
 

@@ -29,7 +29,7 @@ internal static class JournalHistory
             ExitCode = journal.Phase switch
             {
                 MigrationPhase.Done => ExitCodes.Done,
-                MigrationPhase.Aborted => ExitCodes.FailedSourceRunning,
+                MigrationPhase.Aborted => journal.Value(JournalKeys.ExitCode)?.GetValue<int>() ?? ExitCodes.FailedSourceRunning,
                 _ => null,
             },
         };

@@ -24,6 +24,7 @@ internal static partial class MigrationPeerEndpoints
         Control(peerApi, Root + "/{id}/go", PeerJson.Default.GoRequest, PeerJson.Default.PeerState, (m, c, request, _) => m.GoAsync(Id(c), PeerOf(c), request, CancellationToken.None));
         Control(peerApi, Root + "/{id}/abort", PeerJson.Default.AbortRequest, PeerJson.Default.PeerState, (m, c, request, _) => m.AbortAsync(Id(c), PeerOf(c), request));
         peerApi.MapPost(Root + "/{id}/finish", (RequestDelegate)(c => AnswerAsync(c, async m => await Write(c, await m.FinishAsync(Id(c), PeerOf(c)), PeerJson.Default.PeerState))));
+        peerApi.MapPost(Root + "/{id}/settle", (RequestDelegate)(c => AnswerAsync(c, async m => await Write(c, await m.SettleAsync(Id(c), PeerOf(c), c.RequestAborted), PeerJson.Default.PeerState))));
         peerApi.MapGet(Root + "/{id}", (RequestDelegate)(c => AnswerAsync(c, m => Write(c, m.State(Id(c), PeerOf(c)), PeerJson.Default.PeerState))));
         Bulk(peerApi, BulkTransfer.Image, (m, stream, token) => m.ReceiveImageAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Layer, (m, stream, token) => m.ReceiveLayerAsync(stream, token));

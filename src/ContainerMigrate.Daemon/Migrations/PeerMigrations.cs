@@ -110,7 +110,13 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
     {
         if (_arriving.TryGetValue(migrationId, out var migration))
         {
-            return migration.Peer == peer ? migration.State() : Unknown;
+            if (migration.Peer != peer)
+            {
+                return Unknown;
+            }
+
+            migration.Renew();
+            return migration.State();
         }
 
         if (ManifestValidator.IsName(migrationId) && environment.Journals.Find(migrationId) is { Role: MigrationRole.Destination } journal
@@ -132,6 +138,12 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
     public Task<PeerState> AbortAsync(string migrationId, string peer, AbortRequest request) =>
         _arriving.TryGetValue(migrationId, out var migration) && migration.Peer == peer
             ? migration.AbortAsync(request)
+            : Task.FromResult(State(migrationId, peer));
+
+    /// <summary>Makes what arrived durable; nothing to do for a migration that is over.</summary>
+    public Task<PeerState> SettleAsync(string migrationId, string peer, CancellationToken cancellationToken) =>
+        _arriving.TryGetValue(migrationId, out var migration) && migration.Peer == peer
+            ? migration.SettleAsync(cancellationToken)
             : Task.FromResult(State(migrationId, peer));
 
     /// <summary>The source's copy is gone; repeated it changes nothing.</summary>

@@ -64,12 +64,13 @@ internal static class TtyRelayCommand
 
     private static void Relay(SafeFileHandle slave, SafeFileHandle restoredMaster)
     {
+        // Before the first copy, so that no change falls between the two.
+        using var resized = PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => PseudoTerminal.CopyWindowSize(slave, restoredMaster));
         if (!PseudoTerminal.CopyWindowSize(slave, restoredMaster))
         {
             PseudoTerminal.CopyWindowSize(restoredMaster, slave);
         }
 
-        using var resized = PosixSignalRegistration.Create(PosixSignal.SIGWINCH, _ => PseudoTerminal.CopyWindowSize(slave, restoredMaster));
         new TerminalRelay(slave, restoredMaster).Run();
     }
 }

@@ -35,6 +35,7 @@ public static class JournalKeys
     public const string Paused = "paused";
     public const string Failure = "failure";
     public const string Result = "result";
+    public const string ExitCode = "exit_code";
 
     /// <summary>On the last record of all: nothing is left to finish or to undo.</summary>
     public const string Closed = "closed";

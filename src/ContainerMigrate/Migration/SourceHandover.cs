@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ContainerMigrate.Api;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Journal;
 using ContainerMigrate.Protocol;
@@ -37,7 +38,12 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
     }
 
     /// <summary>Destroys the source's copy once the destination runs, tells the destination, and closes the journal.</summary>
-    public async Task CleanUpAsync(IMigrationJournal journal, IPeer peer, MigrationProgress progress, JsonObject? result, CancellationToken cancellationToken)
+    /// <param name="journal">At <see cref="MigrationPhase.Committed"/> or later.</param>
+    /// <param name="peer">The destination.</param>
+    /// <param name="progress">Told of each step.</param>
+    /// <param name="result">Asked for the figures once all is done; they stay in the journal. Null when they are lost.</param>
+    /// <param name="cancellationToken">The daemon stops; the journal keeps everything.</param>
+    public async Task CleanUpAsync(IMigrationJournal journal, IPeer peer, MigrationProgress progress, Func<MigrationResult>? result, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(journal);
         ArgumentNullException.ThrowIfNull(peer);
@@ -46,6 +52,8 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
         var runtime = environment.Runtime(journal.Value(JournalKeys.Runtime)!.GetValue<string>());
         if (journal.Phase == MigrationPhase.Committed)
         {
+            progress.Say("making the destination's files durable");
+            await RetryAsync(async () => await peer.SettleAsync(journal.MigrationId, cancellationToken), "making the destination's files durable", cancellationToken);
             progress.Say("removing the source's copy");
             var reference = new ContainerReference(runtime.Name, id, journal.Value(JournalKeys.ContainerName)!.GetValue<string>());
             await RetryAsync(() => runtime.DestroyAsync(reference, cancellationToken), "removing the source's copy", cancellationToken);
@@ -57,7 +65,7 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
         if (journal.Phase == MigrationPhase.Destroyed)
         {
             await RetryAsync(async () => await peer.FinishAsync(journal.MigrationId, cancellationToken), "telling the destination", cancellationToken);
-            journal.Append(MigrationPhase.Done, result);
+            journal.Append(MigrationPhase.Done, result is null ? null : new JsonObject { [JournalKeys.Result] = JsonSerializer.SerializeToNode(result(), JournalJson.Default.MigrationResult) });
         }
 
         journal.Close();

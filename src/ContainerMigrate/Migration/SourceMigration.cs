@@ -14,6 +14,8 @@ namespace ContainerMigrate.Migration;
 /// </summary>
 public sealed partial class SourceMigration
 {
+    private static readonly TimeSpan AbortTimeout = TimeSpan.FromSeconds(5);
+
     private readonly MigrationEnvironment _environment;
     private readonly IPeer _peer;
     private readonly MigrateRequest _request;
@@ -21,6 +23,7 @@ public sealed partial class SourceMigration
     private readonly ILogger _logger;
     private readonly PhaseClock _clock;
     private long _sentBytes;
+    private bool _refused;
 
     public SourceMigration(MigrationEnvironment environment, IPeer peer, MigrateRequest request, IMigrationJournal journal, MigrationProgress progress, ILogger logger)
     {
@@ -39,18 +42,29 @@ public sealed partial class SourceMigration
     /// <summary>Runs the migration to its end; never throws for an expected failure, which ends up in <see cref="Progress"/>.</summary>
     /// <param name="plan">A plan without errors.</param>
     /// <param name="cancel">The operator's cancel; obeyed up to GO.</param>
-    /// <param name="shutdown">The daemon stops: everything stays as the journal says.</param>
+    /// <param name="shutdown">The daemon stops: before GO the container is given back, after it everything stays as the journal says.</param>
     public async Task RunAsync(MigrationPlan plan, CancellationToken cancel, CancellationToken shutdown)
     {
         ArgumentNullException.ThrowIfNull(plan);
         var total = _environment.Time.GetTimestamp();
         try
         {
-            await UpToGoAsync(plan, cancel, shutdown);
+            using var end = new CancellationTokenSource();
+            var lease = KeepLeaseAsync(end.Token);
+            try
+            {
+                await UpToGoAsync(plan, cancel, shutdown);
+            }
+            finally
+            {
+                await end.CancelAsync();
+                await lease;
+            }
         }
-        catch (Exception e) when (e is not OperationCanceledException || !shutdown.IsCancellationRequested)
+        catch (Exception e)
         {
-            await AbortAsync(e, cancel.IsCancellationRequested, shutdown);
+            // Also when the daemon stops: nobody knows when it will be started again, and the container may be frozen.
+            await AbortAsync(e, cancel.IsCancellationRequested, shutdown.IsCancellationRequested);
             return;
         }
 
@@ -74,14 +88,37 @@ public sealed partial class SourceMigration
             WireBytes = _sentBytes,
             DestinationId = state.Detail,
         };
-        await handover.CleanUpAsync(_journal, _peer, Progress, null, shutdown);
-        result = result with { TotalMs = Math.Round(_environment.Time.GetElapsedTime(total).TotalMilliseconds, 1) };
+        await handover.CleanUpAsync(_journal, _peer, Progress, () => result = result with { TotalMs = Math.Round(_environment.Time.GetElapsedTime(total).TotalMilliseconds, 1) }, shutdown);
         LogDone(plan.Container.Reference.Name, _peer.Name, result.PauseMs, result.TotalMs);
         Progress.Update(s => s with
         {
             Phase = MigrationPhase.Done, Activity = "", Result = result, EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done,
             SourceState = "removed", DestinationState = plan.Container.Manifest.Paused ? "paused" : "running",
         });
+    }
+
+    // A long dump is silence for the destination, which would take us for dead.
+    private async Task KeepLeaseAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(_environment.Limits.Lease / 4, _environment.Time, cancellationToken);
+                try
+                {
+                    await _peer.GetStateAsync(_journal.MigrationId, cancellationToken);
+                }
+                catch (Exception e) when (e is PeerUnreachableException or MigrationException)
+                {
+                    // Whoever needs the peer next finds out and decides.
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The lease is not needed any more.
+        }
     }
 
     private async Task UpToGoAsync(MigrationPlan plan, CancellationToken cancel, CancellationToken shutdown)
@@ -103,6 +140,8 @@ public sealed partial class SourceMigration
             new ReserveRequest(_journal.MigrationId, _journal.Epoch, manifest, plan.Facts, _request.Skip, _environment.Limits.Lease.TotalSeconds, freezeTimeout.TotalSeconds), ahead.Token));
         if (!reserved.Reserved)
         {
+            _refused = true;
+            Progress.Update(s => s with { Findings = [.. s.Findings.Concat(reserved.Findings).Distinct()] });
             var first = reserved.Findings.FirstOrDefault(f => f.Severity == Checks.CheckSeverity.Error);
             throw new MigrationException(new MigrationFailure(_peer.Name, "reserve", first?.Message ?? "refused", first?.Hint));
         }
@@ -247,7 +286,7 @@ public sealed partial class SourceMigration
             return true;
         });
 
-    private async Task AbortAsync(Exception reason, bool cancelled, CancellationToken shutdown)
+    private async Task AbortAsync(Exception reason, bool cancelled, bool stopping)
     {
         var stage = StageOf(_journal.Phase);
         var failure = reason switch
@@ -255,6 +294,7 @@ public sealed partial class SourceMigration
             MigrationException { Failure: { Host.Length: 0 } inner } => inner with { Host = _environment.HostName },
             MigrationException { Failure: var inner } => inner,
             PeerUnreachableException e => new MigrationFailure(e.Host, stage, e.Message, "check that ctmigrated runs there and that the link is up"),
+            OperationCanceledException when stopping => new MigrationFailure(_environment.HostName, stage, "ctmigrated was stopped", "migrate again once it runs"),
             OperationCanceledException when cancelled => new MigrationFailure(_environment.HostName, stage, "cancelled by the operator"),
             OperationCanceledException => new MigrationFailure(_environment.HostName, stage, "the time allowed for it has passed", "raise --deadline"),
             _ => new MigrationFailure(_environment.HostName, stage, reason.Message),
@@ -277,19 +317,19 @@ public sealed partial class SourceMigration
             LogUnexpected(e);
         }
 
-        await new SourceRollback(_environment, _logger).RunAsync(_journal, shutdown);
-        var released = await ReleasePeerAsync(failure, shutdown);
-        _journal.Close();
-        Fail(failure, cancelled ? ExitCodes.Cancelled : ExitCodes.FailedSourceRunning, wasPaused, released ? "absent" : "unknown");
+        await new SourceRollback(_environment, _logger).RunAsync(_journal, CancellationToken.None);
+        var released = await ReleasePeerAsync(failure);
+        var exitCode = cancelled ? ExitCodes.Cancelled : _refused ? ExitCodes.Refused : ExitCodes.FailedSourceRunning;
+        _journal.Close(new JsonObject { [JournalKeys.ExitCode] = exitCode });
+        Fail(failure, exitCode, wasPaused, released ? "absent" : "unknown");
     }
 
-    private async Task<bool> ReleasePeerAsync(MigrationFailure failure, CancellationToken shutdown)
+    private async Task<bool> ReleasePeerAsync(MigrationFailure failure)
     {
         try
         {
             // Before GO the destination cannot run the container; if it does not hear this, its lease ends.
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(shutdown);
-            limit.CancelAfter(TimeSpan.FromSeconds(5));
+            using var limit = new CancellationTokenSource(AbortTimeout, _environment.Time);
             await _peer.AbortAsync(_journal.MigrationId, new AbortRequest(_journal.Epoch, failure.ToString()), limit.Token);
             return true;
         }

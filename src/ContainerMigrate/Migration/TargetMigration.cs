@@ -205,6 +205,17 @@ public sealed partial class TargetMigration : IAsyncDisposable
         return State();
     }
 
+    /// <summary>Makes what arrived durable; the source waits for it before it destroys its copy.</summary>
+    public async Task<PeerState> SettleAsync(CancellationToken cancellationToken)
+    {
+        if (_container is { } container && _journal.Phase == MigrationPhase.Committed && Directory.Exists(container.WritableLayerDirectory))
+        {
+            await _environment.Copier.SyncAsync(container.WritableLayerDirectory, cancellationToken);
+        }
+
+        return State();
+    }
+
     /// <summary>The source's copy is gone: nothing is left to decide.</summary>
     public async Task<PeerState> FinishAsync(CancellationToken cancellationToken)
     {
@@ -222,6 +233,15 @@ public sealed partial class TargetMigration : IAsyncDisposable
         }
 
         return State();
+    }
+
+    /// <summary>The source is alive: the lease begins anew.</summary>
+    public void Renew()
+    {
+        if (!MigrationTransitions.IsFinal(_journal.Phase) && _journal.Phase != MigrationPhase.Committed)
+        {
+            _leaseTimer.Change(_lease, Timeout.InfiniteTimeSpan);
+        }
     }
 
     /// <summary>Where this side stands.</summary>
@@ -479,11 +499,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         {
             limit?.Dispose();
             Interlocked.Decrement(ref owner._activeRequests);
-            if (!MigrationTransitions.IsFinal(owner._journal.Phase) && owner._journal.Phase != MigrationPhase.Committed)
-            {
-                owner._leaseTimer.Change(owner._lease, Timeout.InfiniteTimeSpan);
-            }
-
+            owner.Renew();
             owner._step.Release();
         }
     }

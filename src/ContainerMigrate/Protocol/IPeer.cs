@@ -26,6 +26,9 @@ public interface IPeer
 
     Task<PeerState> GetStateAsync(string migrationId, CancellationToken cancellationToken);
 
+    /// <summary>Returns once the files that the destination received would survive a power cut there; only then may the source's copy go.</summary>
+    Task<PeerState> SettleAsync(string migrationId, CancellationToken cancellationToken);
+
     /// <summary>Tells the destination that the source's copy is gone.</summary>
     Task<PeerState> FinishAsync(string migrationId, CancellationToken cancellationToken);
 }

@@ -24,7 +24,7 @@ internal static class DockerLog
         var driver = inspect.Object("HostConfig").Object("LogConfig").Text("Type");
         if (driver == Driver)
         {
-            return FileOf(inspect) is { } file && Directory.EnumerateFiles(Path.GetDirectoryName(file)!, Path.GetFileName(file) + ".*").Any()
+            return FileOf(inspect) is { } file && Directory.EnumerateFiles(Path.GetDirectoryName(file)!, Path.GetFileName(file) + ".*", new EnumerationOptions { MatchType = MatchType.Simple }).Any()
                 ? "log files that were rotated away stay here and are removed with the container"
                 : null;
         }

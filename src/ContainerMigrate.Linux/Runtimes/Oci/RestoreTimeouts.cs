@@ -7,5 +7,5 @@ namespace ContainerMigrate.Linux.Runtimes.Oci;
 public sealed record RestoreTimeouts(TimeSpan Create, TimeSpan Start, TimeSpan Gate)
 {
     public static RestoreTimeouts Default { get; } =
-        new(TimeSpan.FromSeconds(120), TimeSpan.FromSeconds(180), TimeSpan.FromSeconds(60));
+        new(TimeSpan.FromMinutes(15), TimeSpan.FromMinutes(10), TimeSpan.FromSeconds(60));
 }
