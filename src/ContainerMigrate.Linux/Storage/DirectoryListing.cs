@@ -27,9 +27,10 @@ internal sealed class DirectoryListing
     {
         var listing = new DirectoryListing();
         var buffer = stackalloc byte[ReadLength];
-        while (true)
+        for (var calls = 0; ; calls++)
         {
             var count = (int)FileCalls.GetDirectoryEntries(directory, buffer, ReadLength);
+
             // A directory removed meanwhile says that it is gone: it has no entries.
             if (count < 0 && Marshal.GetLastPInvokeError() != ErrorCode.NoEntry)
             {
@@ -38,7 +39,7 @@ internal sealed class DirectoryListing
 
             if (count <= 0)
             {
-                listing._items.Sort(static (a, b) => a.Inode.CompareTo(b.Inode));
+                listing.Complete(mayHaveTwice: calls > 1);
                 return listing;
             }
 
@@ -46,13 +47,8 @@ internal sealed class DirectoryListing
         }
     }
 
-    /// <summary>The name without a terminator.</summary>
-    public ReadOnlySpan<byte> GetName(int index) => _names.AsSpan(_items[index].NameStart, _items[index].NameLength);
-
-    /// <summary>DT_DIR, DT_REG, ...; 0 where the file system does not tell.</summary>
-    public byte GetEntryType(int index) => _items[index].EntryType;
-
-    private void Add(ReadOnlySpan<byte> entries)
+    /// <summary>Takes what one getdents64(2) returned.</summary>
+    internal void Add(ReadOnlySpan<byte> entries)
     {
         while (entries.Length >= NameOffset)
         {
@@ -67,6 +63,39 @@ internal sealed class DirectoryListing
             entries = entries[length..];
         }
     }
+
+    /// <summary>Brings the entries into order.</summary>
+    /// <param name="mayHaveTwice">
+    /// True when the entries are those of several calls: where new entries go to the end (btrfs, tmpfs), a name removed and made again in
+    /// between comes twice, and no receiver takes a name twice.
+    /// </param>
+    internal void Complete(bool mayHaveTwice)
+    {
+        if (mayHaveTwice)
+        {
+            _items.Sort((a, b) => GetName(a).SequenceCompareTo(GetName(b)));
+            var kept = 0;
+            for (var i = 0; i < _items.Count; i++)
+            {
+                if (i == 0 || !GetName(_items[i]).SequenceEqual(GetName(_items[kept - 1])))
+                {
+                    _items[kept++] = _items[i];
+                }
+            }
+
+            _items.RemoveRange(kept, _items.Count - kept);
+        }
+
+        _items.Sort(static (a, b) => a.Inode.CompareTo(b.Inode));
+    }
+
+    /// <summary>The name without a terminator.</summary>
+    public ReadOnlySpan<byte> GetName(int index) => GetName(_items[index]);
+
+    /// <summary>DT_DIR, DT_REG, ...; 0 where the file system does not tell.</summary>
+    public byte GetEntryType(int index) => _items[index].EntryType;
+
+    private ReadOnlySpan<byte> GetName(Item item) => _names.AsSpan(item.NameStart, item.NameLength);
 
     private void Add(ulong inode, byte type, ReadOnlySpan<byte> name)
     {

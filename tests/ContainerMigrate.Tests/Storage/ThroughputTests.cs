@@ -41,7 +41,7 @@ public sealed class ThroughputTests : IDisposable
         (GC.GetTotalAllocatedBytes(precise: true) - allocated).ShouldBeLessThan(64L << 20, "buffers are pooled");
         Report($"copied over loopback ({(Environment.CpuUsage.TotalTime - cpu).TotalMilliseconds:f0} ms of CPU, both sides)", SizeMiB, elapsed);
 
-        (SizeMiB / elapsed.Elapsed.TotalSeconds).ShouldBeGreaterThan(50);
+        (SizeMiB / elapsed.Elapsed.TotalSeconds).ShouldBeGreaterThan(20);
 
         static void Report(string what, int size, Stopwatch clock) =>
             TestContext.Current.TestOutputHelper!.WriteLine($"{size} MiB {what}: {clock.ElapsedMilliseconds} ms, {size / clock.Elapsed.TotalSeconds:f0} MiB/s");
