@@ -1,1 +1,55 @@
-return 0;
+using System.Runtime.InteropServices;
+using ContainerMigrate.Benchmarks;
+using ContainerMigrate.Benchmarks.Contenders;
+using ContainerMigrate.Benchmarks.Lab;
+using ContainerMigrate.Benchmarks.Results;
+using ContainerMigrate.HostTests.Lab;
+
+if (!BenchmarkOptions.TryParse(args, out var options, out var error))
+{
+    Console.Error.WriteLine($"{error}\n{BenchmarkOptions.Usage}");
+    return 2;
+}
+
+// However it ends, the lab is taken down: a signal ends the run that is going on, and what was measured is still shown.
+using var stop = new CancellationTokenSource();
+void Stop(PosixSignalContext context)
+{
+    context.Cancel = true;
+    stop.Cancel();
+}
+
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
+
+var runs = new List<BenchmarkRun>();
+var complete = false;
+await using (var lab = new BenchmarkLab(options.InstallTree))
+{
+    try
+    {
+        await lab.RaiseAsync(stop.Token);
+        var runner = new BenchmarkRunner(lab, [new CtMigrateContender(lab), new DockerCheckpointContender(lab)]);
+        await runner.RunAsync(options.Quick ? BenchmarkPlan.Quick(options.Runs) : BenchmarkPlan.Full(options.Runs), runs, stop.Token);
+        complete = true;
+    }
+    catch (OperationCanceledException) when (stop.IsCancellationRequested)
+    {
+        Console.Error.WriteLine("bench: stopped before its end");
+    }
+    catch (Exception e) when (e is CommandFailedException or TimeoutException or IOException)
+    {
+        Console.Error.WriteLine($"bench: {e.Message}");
+    }
+
+    Median.Mark(runs);
+    if (runs.Count > 0)
+    {
+        await ResultFile.WriteAsync(options.ResultPath, runs);
+        ResultReport.Write(runs);
+        Console.WriteLine($"written to {options.ResultPath}");
+    }
+}
+
+return complete && runs.Count > 0 && runs.TrueForAll(r => r.Ok) ? 0 : 1;

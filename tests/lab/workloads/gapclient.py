@@ -12,6 +12,7 @@ the replies still due are awaited and one line of JSON is printed:
   p50_ms, p99_ms   from sending to reply; rest_p99_ms the same without what was in flight in its
                 connection's longest gap
   servers       who answered, as "PID HOSTNAME"
+  latencies     with --latencies: [when sent, seconds since 1970; milliseconds to its reply] of each
 """
 import argparse
 import collections
@@ -136,7 +137,7 @@ def run(connections, arguments):
             connection.end("silent")
 
 
-def report(connections, started, clock):
+def report(connections, started, clock, with_latencies):
     worst = max(connections, key=lambda c: c.gap[0]).gap
     pairs = [pair for c in connections for pair in c.latencies]
     everything = sorted(answered - sent for sent, answered in pairs)
@@ -145,7 +146,7 @@ def report(connections, started, clock):
     lost = sum(c.lost for c in connections)
     wrong = sum(c.wrong for c in connections)
     state = next((s for s in ("reset", "closed", "silent") if s in states), "kept")
-    return {
+    result = {
         "ok": state == "kept" and lost == 0 and wrong == 0 and bool(pairs),
         "connection": state,
         "connections": len(connections),
@@ -161,6 +162,9 @@ def report(connections, started, clock):
         "seconds": round(time.monotonic() - started, 1),
         "servers": sorted(set().union(*(c.servers for c in connections))),
     }
+    if with_latencies:
+        result["latencies"] = [(round(sent + clock, 6), round((answered - sent) * 1000, 3)) for sent, answered in sorted(pairs)]
+    return result
 
 
 def main():
@@ -172,6 +176,7 @@ def main():
     parser.add_argument("--every", type=float, default=20, help="milliseconds between two lines (20)")
     parser.add_argument("--duration", type=float, default=3600, help="seconds, if not stopped before")
     parser.add_argument("--drain", type=float, default=15, help="seconds to wait for the last replies")
+    parser.add_argument("--latencies", action="store_true", help="tell each reply's time")
     parser.add_argument("--wait-for-server", type=float, default=15, help="seconds to try to connect")
     arguments = parser.parse_args()
 
@@ -179,7 +184,7 @@ def main():
     print(f"connected {len(connections)}", file=sys.stderr, flush=True)
     started, clock = time.monotonic(), time.time() - time.monotonic()
     run(connections, arguments)
-    result = report(connections, started, clock)
+    result = report(connections, started, clock, arguments.latencies)
     print(json.dumps(result), flush=True)
     return 0 if result["ok"] else 1
 

@@ -1,0 +1,60 @@
+using System.Diagnostics.CodeAnalysis;
+using ContainerMigrate.Benchmarks.Lab;
+
+namespace ContainerMigrate.Benchmarks;
+
+/// <summary>The command line.</summary>
+internal sealed record BenchmarkOptions
+{
+    public const string Usage = """
+        usage: ContainerMigrate.Benchmarks [--quick] [--runs N] [--tree DIR] [--output FILE]
+
+          --quick        the rows of 256 MiB, as many runs as fit into about 3 minutes
+          --runs N       runs of each row, 1 to 99 (3); a row's median is shown
+          --tree DIR     what `make install DESTDIR=DIR` made (artifacts/install)
+          --output FILE  artifacts/bench.json
+        """;
+
+    public bool Quick { get; init; }
+
+    /// <summary>Runs of each row, 1 to 99.</summary>
+    public int Runs { get; init; } = 3;
+
+    /// <summary>The tree that is put on both hosts.</summary>
+    public string InstallTree { get; init; } = BenchmarkLab.InRepository("artifacts", "install");
+
+    public string ResultPath { get; init; } = BenchmarkLab.InRepository("artifacts", "bench.json");
+
+    /// <summary>False, with the reason, when the arguments are not right.</summary>
+    public static bool TryParse(IReadOnlyList<string> arguments, out BenchmarkOptions options, [NotNullWhen(false)] out string? error)
+    {
+        options = new BenchmarkOptions();
+        error = null;
+        for (var i = 0; i < arguments.Count && error is null; i++)
+        {
+            var value = i + 1 < arguments.Count ? arguments[i + 1] : null;
+            switch (arguments[i])
+            {
+                case "--quick":
+                    options = options with { Quick = true };
+                    continue;
+                case "--runs" when int.TryParse(value, out var runs) && runs is >= 1 and <= 99:
+                    options = options with { Runs = runs };
+                    break;
+                case "--tree" when value is not null:
+                    options = options with { InstallTree = Path.GetFullPath(value) };
+                    break;
+                case "--output" when value is not null:
+                    options = options with { ResultPath = Path.GetFullPath(value) };
+                    break;
+                default:
+                    error = $"'{arguments[i]}' is no option, or its value is missing or out of range";
+                    break;
+            }
+
+            i++;
+        }
+
+        return error is null;
+    }
+}
