@@ -29,6 +29,7 @@ internal static partial class MigrationPeerEndpoints
         Bulk(peerApi, BulkTransfer.Image, (m, stream, token) => m.ReceiveImageAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Layer, (m, stream, token) => m.ReceiveLayerAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Log, (m, stream, token) => m.ReceiveLogAsync(stream, token));
+        Bulk(peerApi, BulkTransfer.Pages, (m, stream, token) => m.ReceivePagesAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Checkpoint, (m, stream, token) => m.ReceiveCheckpointAsync(stream, token));
     }
 

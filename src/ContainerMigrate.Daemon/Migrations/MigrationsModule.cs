@@ -84,6 +84,7 @@ internal sealed class MigrationsModule : IDaemonModule
             Announcer = services.GetRequiredService<IAddressAnnouncer>(),
             Network = services.GetRequiredService<IContainerNetwork>(),
             Copier = services.GetRequiredService<IDirectoryCopier>(),
+            Pages = new PageFileCopier(),
             Logs = new LogCopier(),
             Host = services.GetRequiredService<IHostInspector>(),
             Journals = services.GetRequiredService<IJournalStore>(),

@@ -33,16 +33,15 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     }
 
     /// <inheritdoc/>
-    public async Task<CheckpointImages> DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
+    public async Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(container);
-        var images = Directory.CreateDirectory(CheckpointImages.DirectoryIn(directory)).FullName;
         var work = Directory.CreateDirectory(Path.Combine(directory, "work")).FullName;
         WriteConfiguration(container.Reference.Id);
         var result = await _processes.RunAsync(
             new ProcessCommand(
                 "runc", "--root", container.RuncRoot, "checkpoint", "--leave-running", "--tcp-established", "--file-locks", "--empty-ns", "network",
-                "--image-path", images, "--work-path", work, container.Reference.Id)
+                "--image-path", CheckpointImages.DirectoryIn(directory), "--work-path", work, container.Reference.Id)
             {
                 Environment = new Dictionary<string, string?> { ["HOME"] = _homeDirectory },
                 Timeout = LastResort,
@@ -56,8 +55,6 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
                 ? new MigrationException("dump", "CRIU: " + cause, $"the whole log is {log}")
                 : new MigrationException("dump", "runc checkpoint: " + result.FailureReason, "`ctmigrate doctor` says whether CRIU works here");
         }
-
-        return new CheckpointImages(images, new DirectoryInfo(images).EnumerateFiles().Sum(f => f.Length));
     }
 
     /// <inheritdoc/>

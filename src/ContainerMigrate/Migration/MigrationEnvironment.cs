@@ -28,6 +28,8 @@ public sealed record MigrationEnvironment
 
     public required IDirectoryCopier Copier { get; init; }
 
+    public required IPageFileCopier Pages { get; init; }
+
     public required ILogCopier Logs { get; init; }
 
     public required IHostInspector Host { get; init; }

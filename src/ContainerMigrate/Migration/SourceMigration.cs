@@ -184,26 +184,27 @@ public sealed partial class SourceMigration
 
         Progress.Say("dumping");
         using var together = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        // One after the other: the layer's arrival makes the runtime start, which opens the log.
-        var files = SendFilesAsync();
-        async Task SendFilesAsync()
-        {
-            await SendLogAsync(container, log, together.Token);
-            await SendLayerAsync(container, together.Token);
-        }
-
+        var images = Directory.CreateDirectory(CheckpointImages.DirectoryIn(_journal.Directory)).FullName;
         var dump = _environment.Checkpoints.DumpAsync(container, _journal.Directory, together.Token);
-        await FirstFailure(together, dump, files);
-        _clock.Mark("dump");
-
-        var images = await dump;
-        await SendAsync(BulkTransfer.Checkpoint, "sending memory", images.Bytes,
-            (stream, progress, token) => _environment.Copier.SendAsync(images.Directory, stream, progress, token), cancellationToken);
+        var files = SendFilesAsync();
+        await FirstFailure(together, dump.ContinueWith(d => { _clock.Mark("dump"); return d; }, TaskScheduler.Default).Unwrap(), files);
+        _environment.Pages.SetAside(images, CheckpointImages.SentPagesIn(_journal.Directory));
+        await SendAsync(BulkTransfer.Checkpoint, "sending the rest", 0,
+            (stream, progress, token) => _environment.Copier.SendAsync(images, stream, progress, token), cancellationToken);
         _clock.Mark("transfer");
         Progress.Say("restoring on " + _peer.Name);
         var prepared = await _peer.PrepareAsync(_journal.MigrationId, new PrepareRequest(_journal.Epoch), cancellationToken);
         _clock.Mark("restore");
         _clock.Split("restore", prepared.Parts);
+
+        // One after the other: the layer's arrival makes the runtime start, which opens the log. Pages go while CRIU writes them.
+        async Task SendFilesAsync()
+        {
+            await SendLogAsync(container, log, together.Token);
+            await SendLayerAsync(container, together.Token);
+            await SendAsync(BulkTransfer.Pages, "sending memory", container.Manifest.MemoryBytes,
+                (stream, progress, token) => _environment.Pages.SendAsync(images, dump, stream, progress, token), together.Token);
+        }
     }
 
     private Task<StreamReply> SendLayerAsync(SourceContainer container, CancellationToken cancellationToken) =>

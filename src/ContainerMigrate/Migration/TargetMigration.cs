@@ -118,7 +118,17 @@ public sealed partial class TargetMigration : IAsyncDisposable
                 : throw new MigrationException("protocol", "no log is kept here");
         });
 
-    /// <summary>Takes CRIU's image files.</summary>
+    /// <summary>Takes CRIU's page files while the source still writes them.</summary>
+    public Task<StreamReply> ReceivePagesAsync(Stream source, CancellationToken cancellationToken) =>
+        RememberAsync(async () =>
+        {
+            using var use = await EnterAsync(cancellationToken);
+            Expect(MigrationPhase.Receiving);
+            Directory.CreateDirectory(ImagesDirectory);
+            return new StreamReply(1, await _environment.Pages.ReceiveAsync(ImagesDirectory, source, LimitOf(_manifest.MemoryBytes), use.Token));
+        });
+
+    /// <summary>Takes CRIU's other image files.</summary>
     public Task<StreamReply> ReceiveCheckpointAsync(Stream source, CancellationToken cancellationToken) =>
         RememberAsync(() => UnpackCheckpointAsync(source, cancellationToken));
 

@@ -45,7 +45,10 @@ public enum BulkTransfer
     /// <summary>What the container has written so far, as the runtime keeps it.</summary>
     Log,
 
-    /// <summary>CRIU's image files.</summary>
+    /// <summary>CRIU's page files, while they are written.</summary>
+    Pages,
+
+    /// <summary>CRIU's other image files.</summary>
     Checkpoint,
 }
 
