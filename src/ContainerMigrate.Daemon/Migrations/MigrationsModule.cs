@@ -76,7 +76,7 @@ internal sealed class MigrationsModule : IDaemonModule
         return new MigrationEnvironment
         {
             HostName = options.HostName,
-            Limits = new MigrationLimits { FreezeTimeout = options.FreezeTimeout, Deadline = options.Deadline, Lease = options.Lease },
+            Limits = new MigrationLimits { FreezeTimeout = options.FreezeTimeout, Deadline = options.Deadline, Lease = options.Lease, BandwidthBitsPerSecond = options.BandwidthBitsPerSecond },
             Runtimes = services.GetRequiredService<IReadOnlyList<IContainerRuntime>>(),
             Checkpoints = new RuncCheckpointEngine(processes, layout, options.StateDirectory, services.GetRequiredService<ILogger<RuncCheckpointEngine>>()),
             Freezer = new CgroupFreezer(),

@@ -1,7 +1,7 @@
 namespace ContainerMigrate.Migration;
 
-/// <summary>Counts what is written through it and says so at most every <see cref="CountingProgress.Step"/> bytes. Does not own the inner stream.</summary>
-internal sealed class CountingStream(Stream inner, CountingProgress counter) : Stream
+/// <summary>Counts what is written through it, says so at most every <see cref="CountingProgress.Step"/> bytes, and keeps to a rate. Does not own the inner stream.</summary>
+internal sealed class CountingStream(Stream inner, CountingProgress counter, BandwidthLimit limit) : Stream
 {
     public override bool CanRead => false;
 
@@ -17,16 +17,12 @@ internal sealed class CountingStream(Stream inner, CountingProgress counter) : S
         set => throw new NotSupportedException();
     }
 
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-    public override void Write(ReadOnlySpan<byte> buffer)
-    {
-        inner.Write(buffer);
-        counter.Add(buffer.Length);
-    }
+    /// <summary>The rate is kept by waiting, which only the asynchronous form can do well.</summary>
+    public override void Write(byte[] buffer, int offset, int count) => WriteAsync(buffer, offset, count, CancellationToken.None).GetAwaiter().GetResult();
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        await limit.TakeAsync(buffer.Length, cancellationToken);
         await inner.WriteAsync(buffer, cancellationToken);
         counter.Add(buffer.Length);
     }

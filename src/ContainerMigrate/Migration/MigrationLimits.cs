@@ -12,6 +12,9 @@ public sealed record MigrationLimits
     /// <summary>Silence after which a destination drops its reservation. Default 60 s.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>Bits a second that the streams of one migration take together; null: no limit.</summary>
+    public long? BandwidthBitsPerSecond { get; init; }
+
     /// <summary>Time between two questions to a peer that does not answer. Default 1 s.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
 }

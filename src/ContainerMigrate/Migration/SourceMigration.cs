@@ -22,6 +22,7 @@ public sealed partial class SourceMigration
     private readonly IMigrationJournal _journal;
     private readonly ILogger _logger;
     private readonly PhaseClock _clock;
+    private readonly BandwidthLimit _bandwidth;
     private long _sentBytes;
     private bool _refused;
 
@@ -35,6 +36,7 @@ public sealed partial class SourceMigration
         Progress = progress;
         _logger = logger;
         _clock = new PhaseClock(environment.Time);
+        _bandwidth = new BandwidthLimit(environment.Limits.BandwidthBitsPerSecond, environment.Time);
     }
 
     public MigrationProgress Progress { get; }
@@ -242,7 +244,7 @@ public sealed partial class SourceMigration
         var counter = new CountingProgress(progress);
         var reply = await _peer.SendAsync(_journal.MigrationId, kind, async (stream, token) =>
         {
-            await using var counted = new CountingStream(stream, counter);
+            await using var counted = new CountingStream(stream, counter, _bandwidth);
             await write(counted, counter, token);
         }, cancellationToken);
         Interlocked.Add(ref _sentBytes, counter.Bytes);
