@@ -11,12 +11,18 @@ public static class JournalCodec
 {
     private const int ChecksumLength = 16;
 
-    /// <summary>Longest record that is read back.</summary>
-    public const int MaxRecordBytes = 4 << 20;
+    /// <summary>Longest record. A manifest has 4 MiB at most on the wire, and JSON's escapes make six bytes of one.</summary>
+    public const int MaxRecordBytes = 32 << 20;
 
+    /// <exception cref="IOException">It is longer than what would be read back.</exception>
     public static byte[] Encode(JournalRecord record)
     {
         var json = JsonSerializer.SerializeToUtf8Bytes(record, JournalJson.Default.JournalRecord);
+        if (ChecksumLength + 1 + json.Length > MaxRecordBytes)
+        {
+            throw new IOException($"a journal record of {json.Length} bytes is too long");
+        }
+
         var line = new byte[ChecksumLength + 1 + json.Length + 1];
         WriteChecksum(json, line);
         line[ChecksumLength] = (byte)' ';
@@ -51,12 +57,14 @@ public static class JournalCodec
 
     private static JournalRecord DecodeLine(ReadOnlySpan<byte> line, int sequence)
     {
-        Span<byte> expected = stackalloc byte[ChecksumLength];
-        if (line.Length is > ChecksumLength + 1 and <= MaxRecordBytes)
+        if (line.Length is <= ChecksumLength + 1 or > MaxRecordBytes)
         {
-            WriteChecksum(line[(ChecksumLength + 1)..], expected);
+            throw new JournalDamagedException(sequence, $"it has {line.Length} bytes");
         }
 
+        Span<byte> expected = stackalloc byte[ChecksumLength + 1];
+        expected[ChecksumLength] = (byte)' ';
+        WriteChecksum(line[(ChecksumLength + 1)..], expected);
         if (!line.StartsWith(expected))
         {
             throw new JournalDamagedException(sequence, "its checksum does not match");
