@@ -8,6 +8,9 @@ public static class ManifestValidator
     private const int MaxListLength = 256;
     private const int MaxTextLength = 4096;
 
+    // A pebibyte: sums of such figures stay far from the end of a long.
+    private const long MaxBytes = 1L << 50;
+
     /// <summary>The first thing wrong with the manifest, or null.</summary>
     public static string? FindProblem(ContainerManifest manifest)
     {
@@ -28,8 +31,19 @@ public static class ManifestValidator
             return $"more than {MaxListLength} links, mounts or layers";
         }
 
+        // A list of JSON may hold null whatever its elements' type says.
+        if (manifest.Links.Any(l => l is null || l.Addresses.Any(a => a is null) || l.Routes.Any(r => r is null)) || manifest.Mounts.Any(m => m is null))
+        {
+            return "a list holds null";
+        }
+
+        if (manifest.Links.DistinctBy(l => l.Name).Count() != manifest.Links.Count)
+        {
+            return "two links have the same name";
+        }
+
         if (manifest.Image is { } image
-            && (!IsDigest(image.Id) || !image.LayerDigests.All(IsDigest) || image.Reference.Length > MaxTextLength || image.SizeBytes < 0))
+            && (!IsDigest(image.Id) || !image.LayerDigests.All(IsDigest) || image.Reference.Length > MaxTextLength || image.SizeBytes is < 0 or > MaxBytes))
         {
             return "image id or layer digest is not sha256:<64 hexadecimal digits>";
         }
@@ -47,7 +61,7 @@ public static class ManifestValidator
             return "a mount's path is too long";
         }
 
-        return manifest.MemoryBytes < 0 || manifest.WritableLayerBytes < 0 || manifest.LogBytes < 0 ? "a size is negative" : null;
+        return manifest.MemoryBytes is < 0 or > MaxBytes || manifest.WritableLayerBytes is < 0 or > MaxBytes || manifest.LogBytes is < 0 or > MaxBytes || manifest.ProcessCount < 0 ? "a size is out of range" : null;
     }
 
     /// <summary>True for what Docker and runc accept as a container's name or id.</summary>
@@ -62,9 +76,7 @@ public static class ManifestValidator
 
     private static string? FindProblem(NetworkLink link)
     {
-        // IFNAMSIZ is 16 with the terminating zero (linux/if.h).
-        if (link.Name.Length is 0 or > 15 || link.Name.Any(c => char.IsWhiteSpace(c) || c == '/')
-            || link.HostLink is { } host && (host.Length is 0 or > 15 || host.Any(c => char.IsWhiteSpace(c) || c == '/')))
+        if (!IsLinkName(link.Name) || link.HostLink is { } host && !IsLinkName(host))
         {
             return "a link's name is not an interface name";
         }
@@ -79,28 +91,31 @@ public static class ManifestValidator
             return "a link's MTU, address count or route count is out of range";
         }
 
-        if (!link.Addresses.All(a => System.Net.IPNetwork.TryParse(Canonical(a), out _)))
+        if (!link.Addresses.All(IsNetwork))
         {
             return "a link's address is not an address with prefix length";
         }
 
-        return link.Routes.All(r => (r.Destination == "default" || System.Net.IPNetwork.TryParse(Canonical(r.Destination), out _))
-                                    && (r.Gateway is null || System.Net.IPAddress.TryParse(r.Gateway, out _)) && r.Family is 4 or 6)
+        return link.Routes.All(r => (r.Destination == "default" || IsNetwork(r.Destination))
+                                    && (r.Gateway is null || TryParseAddress(r.Gateway, out _)) && r.Family is 4 or 6)
             ? null
             : "a route's destination or gateway is malformed";
     }
 
-    // IPNetwork wants the base address; what is checked here is the form, so the host part does not matter.
-    private static string Canonical(string address)
-    {
-        var slash = address.LastIndexOf('/');
-        if (slash < 0 || !System.Net.IPAddress.TryParse(address.AsSpan(0, slash), out var ip) || !int.TryParse(address.AsSpan(slash + 1), out var length))
-        {
-            return "";
-        }
+    // IFNAMSIZ is 16 with the terminating zero (linux/if.h); the rest is dev_valid_name() of net/core/dev.c, and nothing that a program takes for an option.
+    private static bool IsLinkName(string name) =>
+        name.Length is > 0 and <= 15 && name is not ("." or "..") && name[0] != '-' && !name.Any(c => char.IsWhiteSpace(c) || char.IsControl(c) || c is '/' or ':');
 
-        return length < 0 || length > (ip.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128)
-            ? ""
-            : ip.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? "0.0.0.0/0" : "::/0";
+    private static bool IsNetwork(string text)
+    {
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        return slash > 0 && TryParseAddress(text[..slash], out var address)
+            && int.TryParse(text.AsSpan(slash + 1), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var length)
+            && length <= (address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128);
     }
+
+    // What the parser takes besides (10.1, 0x7f000001, brackets, ports, zones) is not how addresses are written here.
+    private static bool TryParseAddress(string text, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out System.Net.IPAddress? address) =>
+        System.Net.IPAddress.TryParse(text, out address) && text.All(c => char.IsAsciiHexDigit(c) || c is ':' or '.')
+        && (address.AddressFamily != System.Net.Sockets.AddressFamily.InterNetwork || text.Count(c => c == '.') == 3);
 }

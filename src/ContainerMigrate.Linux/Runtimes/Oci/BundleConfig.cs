@@ -55,7 +55,7 @@ public static class BundleConfig
     /// The container's cgroup below the cgroup2 root, with a leading slash. runc's systemd form <c>slice:prefix:name</c> becomes
     /// <c>/slice/prefix-name.scope</c> (opencontainers/runc libcontainer/cgroups/systemd).
     /// </summary>
-    /// <exception cref="InvalidDataException">There is none, so CRIU could not be told where the tasks belong.</exception>
+    /// <exception cref="InvalidDataException">There is none that CRIU could be told: it becomes a line of its configuration.</exception>
     public static string CgroupPath(JsonObject config)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -63,6 +63,11 @@ public static class BundleConfig
         if (string.IsNullOrEmpty(path))
         {
             throw new InvalidDataException("config.json has no linux.cgroupsPath");
+        }
+
+        if (!path.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '_' or '-' or ':' or '@') || path.Split('/', ':').Any(s => s is "." or "..") || path.Trim('/').Length == 0)
+        {
+            throw new InvalidDataException("linux.cgroupsPath is not the path of a cgroup");
         }
 
         var parts = path.Split(':');

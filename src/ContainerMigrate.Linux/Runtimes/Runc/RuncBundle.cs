@@ -11,6 +11,18 @@ namespace ContainerMigrate.Linux.Runtimes.Runc;
 internal static class RuncBundle
 {
     private static readonly HashSet<string> TopLevel = ["ociVersion", "process", "root", "hostname", "domainname", "mounts", "linux", "annotations"];
+    // runc reads names without regard to case, so that "Path" beside "path" would be another place to look at: only what is spelt
+    // as the specification has it (opencontainers/runtime-spec config.md) is let through.
+    private static readonly HashSet<string> RootKeys = ["path", "readonly"];
+    private static readonly HashSet<string> MountKeys = ["destination", "type", "source", "options"];
+    private static readonly HashSet<string> NamespaceKeys = ["type", "path"];
+    private static readonly HashSet<string> SeccompKeys = ["defaultAction", "defaultErrnoRet", "architectures", "flags", "syscalls"];
+    private static readonly HashSet<string> ProcessKeys =
+    [
+        "terminal", "consoleSize", "user", "args", "env", "cwd", "capabilities", "rlimits", "noNewPrivileges", "apparmorProfile", "oomScoreAdj", "selinuxLabel",
+        "scheduler", "ioPriority", "execCPUAffinity",
+    ];
+
     private static readonly HashSet<string> LinuxKeys =
         ["resources", "cgroupsPath", "namespaces", "maskedPaths", "readonlyPaths", "seccomp", "sysctl", "rootfsPropagation", "mountLabel", "timeOffsets"];
 
@@ -25,8 +37,9 @@ internal static class RuncBundle
         {
             return [.. Find(config)];
         }
-        catch (InvalidOperationException e)
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
+            // A value of another type than it has to be, or a name that is there twice.
             return [Error(CheckNames.Settings, $"config.json is not an OCI runtime configuration: {e.Message}")];
         }
     }
@@ -77,12 +90,25 @@ internal static class RuncBundle
                 : Error(CheckNames.Settings, $"config.json has linux.{key}, which is not kept");
         }
 
+        foreach (var (place, keys) in new[] { ("root", RootKeys), ("process", ProcessKeys) })
+        {
+            foreach (var finding in CheckKeys(config[place], place, keys))
+            {
+                yield return finding;
+            }
+        }
+
+        foreach (var finding in CheckKeys(linux["seccomp"], "linux.seccomp", SeccompKeys))
+        {
+            yield return finding;
+        }
+
         if (Text(config["root"]?["path"]) is null)
         {
             yield return Error(CheckNames.Settings, "config.json names no root file system");
         }
 
-        if (Text(linux["cgroupsPath"]) is not { Length: > 1 } cgroup || cgroup.Contains("..", StringComparison.Ordinal))
+        if (!HasCgroup(config))
         {
             yield return Error(CheckNames.Settings, "config.json needs linux.cgroupsPath, so that the container gets the same cgroup of its own on the destination");
         }
@@ -102,6 +128,11 @@ internal static class RuncBundle
     {
         foreach (var mount in (config["mounts"] as JsonArray ?? []).OfType<JsonObject>())
         {
+            foreach (var finding in CheckKeys(mount, "mounts", MountKeys))
+            {
+                yield return finding;
+            }
+
             var type = Text(mount["type"]) ?? "none";
             var options = (mount["options"] as JsonArray ?? []).Select(Text).ToList();
             if (!MountTypes.Contains(type) || options.Contains("bind") || options.Contains("rbind"))
@@ -113,6 +144,11 @@ internal static class RuncBundle
 
     private static IEnumerable<CheckFinding> CheckNamespaces(JsonObject config)
     {
+        foreach (var finding in Namespaces(config).SelectMany(n => CheckKeys(n, "linux.namespaces", NamespaceKeys)))
+        {
+            yield return finding;
+        }
+
         var present = Namespaces(config).ToDictionary(n => Text(n["type"]) ?? "", n => Text(n["path"]));
         foreach (var missing in OwnNamespaces.Where(n => !present.ContainsKey(n)))
         {
@@ -134,6 +170,21 @@ internal static class RuncBundle
         if (present.ContainsKey("user"))
         {
             yield return Error(CheckNames.Namespaces, "the container has a user namespace");
+        }
+    }
+
+    private static IEnumerable<CheckFinding> CheckKeys(JsonNode? node, string place, HashSet<string> known) =>
+        (node as JsonObject ?? []).Select(p => p.Key).Where(k => !known.Contains(k)).Select(k => Error(CheckNames.Settings, $"config.json has '{k}' in {place}, which is not kept"));
+
+    private static bool HasCgroup(JsonObject config)
+    {
+        try
+        {
+            return Oci.BundleConfig.CgroupPath(config).Length > 1;
+        }
+        catch (InvalidDataException)
+        {
+            return false;
         }
     }
 

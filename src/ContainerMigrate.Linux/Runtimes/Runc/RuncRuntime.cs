@@ -71,16 +71,17 @@ public sealed class RuncRuntime : IContainerRuntime
         }
 
         JsonObject config;
+        string rootPath;
         try
         {
             config = JsonNode.Parse(await File.ReadAllBytesAsync(Path.Combine(state.Bundle, "config.json"), cancellationToken)) as JsonObject ?? throw new JsonException("not an object");
+            rootPath = Path.GetFullPath(config["root"]?["path"]?.GetValue<string>() ?? "rootfs", state.Bundle);
         }
-        catch (Exception e) when (e is IOException or JsonException)
+        catch (Exception e) when (e is IOException or JsonException or InvalidOperationException or ArgumentException)
         {
             throw new MigrationException("check", $"the bundle of '{reference.Id}' cannot be read: {e.Message}", innerException: e);
         }
 
-        var rootPath = Path.GetFullPath(config["root"]?["path"]?.GetValue<string>() ?? "rootfs", state.Bundle);
         var cgroup = Cgroups.ProcessCgroup.DirectoryOf(state.Pid);
         var processes = Cgroups.ProcessCgroup.ReadProcesses(cgroup);
         var files = await _copier.MeasureAsync(rootPath, cancellationToken);
