@@ -19,6 +19,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
 {
     private const int MaxEventBytes = 512;
     private const string RestoreLogName = "restore.log";
+    private const string OriginalConfigName = "config.orig.json";
     private const string Commit = "commit";
     private const string Abort = "abort";
     private static readonly TimeSpan RuntimeEndsWithin = TimeSpan.FromSeconds(5);
@@ -107,14 +108,14 @@ public sealed partial class RestoreGate : IAsyncDisposable
         {
             var config = JsonNode.Parse(await File.ReadAllBytesAsync(path, cancellationToken)) as JsonObject
                          ?? throw new InvalidDataException("not a JSON object");
-            await File.WriteAllBytesAsync(Path.Combine(_directory, "config.orig.json"), Encoding.UTF8.GetBytes(config.ToJsonString()), cancellationToken);
+            await File.WriteAllBytesAsync(Path.Combine(_directory, OriginalConfigName), Encoding.UTF8.GetBytes(config.ToJsonString()), cancellationToken);
             var root = Path.Combine(_bundle, config["root"]?["path"]?.GetValue<string>() ?? "rootfs");
             BundleConfig.PrepareForRestore(config, CriuConfigPath, RestoreLayout.FenceHookPath, ResolveLink, p => RootedPath.Resolve(root, p));
             _cgroupPath = BundleConfig.CgroupPath(config);
             _sysctls = NetworkSysctls.Read(config);
             DurableFile.Replace(path, Encoding.UTF8.GetBytes(config.ToJsonString()));
         }
-        catch (Exception e) when (e is IOException or JsonException or InvalidDataException or InvalidOperationException)
+        catch (Exception e) when (e is IOException or JsonException or InvalidDataException or InvalidOperationException or ArgumentException)
         {
             throw new MigrationException("restore", $"{path}: {e.Message}", innerException: e);
         }
@@ -214,15 +215,30 @@ public sealed partial class RestoreGate : IAsyncDisposable
             return false;
         }
 
-        if (State == "armed")
+        try
         {
             File.Move(Path.Combine(_directory, "armed"), Path.Combine(_directory, "dead"));
+        }
+        catch (FileNotFoundException)
+        {
+            // The wrapper has made it active, maybe just now, and finds the decision.
         }
 
         Send("create", $"{Abort} {reason.ReplaceLineEndings(" ")}");
         Send("gate", Abort);
         LogAborted(reason);
         return true;
+    }
+
+    /// <summary>Gives a bundle that is used again the configuration that it had before <see cref="WaitForCreateAsync"/>. Idempotent.</summary>
+    public void ReturnConfig(string bundle)
+    {
+        var original = Path.Combine(_directory, OriginalConfigName);
+        if (File.Exists(original))
+        {
+            DurableFile.Replace(Path.Combine(bundle, "config.json"), File.ReadAllBytes(original));
+            File.Delete(original);
+        }
     }
 
     /// <summary>The commit is recorded and the container runs: from now on the directory goes with the container.</summary>

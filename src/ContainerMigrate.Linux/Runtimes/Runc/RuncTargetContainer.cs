@@ -120,6 +120,8 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
     /// <inheritdoc/>
     public Task FinishAsync(JsonObject restartPolicy, CancellationToken cancellationToken)
     {
+        // The bundle is what the container's next move begins with.
+        _gate.ReturnConfig(_bundle);
         File.Delete(Path.Combine(_bundle, OwnerFile));
         _gate.Finish();
         return Task.CompletedTask;
