@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Text.Json;
 using ContainerMigrate.Api;
 using ContainerMigrate.Daemon.Logging;
 using ContainerMigrate.Daemon.Peers;
@@ -72,18 +71,20 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
             }
 
             var id = NewId();
+            // First of all: where it cannot be made, there is no migration.
+            var journal = plan.Report.Ok && !request.DryRun ? _environment.Journals.Create(id, MigrationRole.Source) : null;
             var progress = _index.Add(new MigrationStatus
             {
                 Id = id, Role = "source", Container = plan.Container.Reference.Name, Runtime = plan.Runtime.Name, Source = _environment.HostName, Destination = peer.Name,
                 Phase = MigrationPhase.New, StartedAt = _environment.Time.GetUtcNow(), Findings = plan.Report.Findings, Mode = plan.Report.Mode, Activity = "checked",
             });
-            if (!plan.Report.Ok || request.DryRun)
+            if (journal is null)
             {
                 End(progress, plan, request.DryRun);
                 return id;
             }
 
-            var migration = new SourceMigration(_environment, peer, request, _environment.Journals.Create(id, MigrationRole.Source), progress, _loggers.CreateLogger<SourceMigration>());
+            var migration = new SourceMigration(_environment, peer, request, journal, progress, _loggers.CreateLogger<SourceMigration>());
             var cancel = _cancels[id] = new CancellationTokenSource();
             Run(id, progress, () => migration.RunAsync(plan, cancel.Token, _shutdown.Token));
             return id;
@@ -116,7 +117,12 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
             Runtime = journal.Value(JournalKeys.Runtime)?.GetValue<string>() ?? "?", Source = _environment.HostName, Destination = peerName,
             Phase = journal.Phase, StartedAt = journal.Records[0].At, Activity = "recovering",
         });
-        Run(journal.MigrationId, progress, () => RecoverAsync(journal, peerName, progress));
+        Run(journal.MigrationId, progress, () =>
+        {
+            LogRecovering(journal.Phase);
+            var peer = _peers.FindByName(peerName) is { } known ? new HttpPeer(peerName, _clients.GetClient(known)) : null;
+            return new SourceRecovery(_environment, _loggers.CreateLogger<SourceRecovery>()).RunAsync(journal, peer, progress, _shutdown.Token);
+        });
     }
 
     /// <inheritdoc/>
@@ -139,66 +145,6 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
         _shutdown.Dispose();
         _starting.Dispose();
     }
-
-    private async Task RecoverAsync(IMigrationJournal journal, string peerName, MigrationProgress progress)
-    {
-        LogRecovering(journal.Phase);
-        var peer = _peers.FindByName(peerName) is { } known ? new HttpPeer(peerName, _clients.GetClient(known)) : null;
-        switch (journal.Phase)
-        {
-            case MigrationPhase.Go or MigrationPhase.InDoubt or MigrationPhase.Committed or MigrationPhase.Destroyed or MigrationPhase.Done when peer is null:
-                progress.Update(s => s with { Activity = $"{peerName} is not paired any more: only it knows who owns the container; pair it again" });
-                return;
-            case MigrationPhase.Go or MigrationPhase.InDoubt or MigrationPhase.Committed or MigrationPhase.Destroyed or MigrationPhase.Done:
-                var handover = new SourceHandover(_environment, _loggers.CreateLogger<SourceHandover>());
-                if (journal.Phase is MigrationPhase.Go or MigrationPhase.InDoubt && (await handover.RunAsync(journal, peer!, progress, _shutdown.Token)).Phase == MigrationPhase.Aborted)
-                {
-                    EndAborted(progress, journal);
-                    return;
-                }
-
-                await handover.CleanUpAsync(journal, peer!, progress, null, _shutdown.Token);
-                progress.Update(s => s with
-                {
-                    Phase = MigrationPhase.Done, Activity = "", EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done, SourceState = "removed", DestinationState = "running",
-                });
-                return;
-            default:
-                if (journal.Phase != MigrationPhase.Aborted)
-                {
-                    journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(new MigrationFailure(_environment.HostName, "recovery", "ctmigrated was restarted before GO")));
-                }
-
-                await new SourceRollback(_environment, _logger).RunAsync(journal, _shutdown.Token);
-                if (peer is not null)
-                {
-                    await TellAbortAsync(peer, journal);
-                }
-
-                journal.Close();
-                EndAborted(progress, journal);
-                return;
-        }
-    }
-
-    private async Task TellAbortAsync(HttpPeer peer, IMigrationJournal journal)
-    {
-        try
-        {
-            await peer.AbortAsync(journal.MigrationId, new AbortRequest(journal.Epoch, "the source was restarted before GO"), _shutdown.Token);
-        }
-        catch (Exception e) when (e is PeerUnreachableException or MigrationException)
-        {
-            LogPeerNotTold(peer.Name, e.Message); // its lease ends
-        }
-    }
-
-    private void EndAborted(MigrationProgress progress, IMigrationJournal journal) =>
-        progress.Update(s => s with
-        {
-            Phase = MigrationPhase.Aborted, Activity = "", EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.FailedSourceRunning, SourceState = "running",
-            Failure = journal.Value(JournalKeys.Failure) is { } node ? node.Deserialize(JournalJson.Default.MigrationFailure) : s.Failure,
-        });
 
     private void Run(string id, MigrationProgress progress, Func<Task> migrate) =>
         _running[id] = Task.Run(async () =>
@@ -294,7 +240,4 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
 
     [LoggerMessage(LogLevel.Error, "the migration is stuck")]
     private partial void LogUnexpected(Exception exception);
-
-    [LoggerMessage(LogLevel.Warning, "{Peer} could not be told of the abort, its lease will end: {Reason}")]
-    private partial void LogPeerNotTold(string peer, string reason);
 }

@@ -89,7 +89,7 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
         {
             await migration.ReserveAsync(check.MissingLayers.Count == 0, cancellationToken);
         }
-        catch (Exception e) when (e is MigrationException or OperationCanceledException)
+        catch (Exception e) when (e is MigrationException or OperationCanceledException or IOException or InvalidOperationException)
         {
             await migration.AbortAsync(new AbortRequest(request.Epoch, e.Message));
             throw;
@@ -157,7 +157,11 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
     {
         if (journal.Value(JournalKeys.Manifest) is not { } node || journal.Value(JournalKeys.Peer)?.GetValue<string>() is not { } peer)
         {
-            journal.Append(MigrationPhase.Aborted);
+            if (journal.Phase != MigrationPhase.Aborted)
+            {
+                journal.Append(MigrationPhase.Aborted);
+            }
+
             journal.Close();
             return;
         }

@@ -28,10 +28,14 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
         var state = await AskAsync(journal, peer, progress, cancellationToken);
         if (state.Phase == MigrationPhase.Aborted)
         {
-            journal.Append(MigrationPhase.Aborted, FailureData(state.Failure ?? new MigrationFailure(peer.Name, "commit", state.Detail)));
+            var failure = FailureData(state.Failure ?? new MigrationFailure(peer.Name, "commit", state.Detail));
+            TryRecord(journal, MigrationPhase.Aborted, failure);
             progress.Update(s => s with { Phase = MigrationPhase.Aborted });
             await new SourceRollback(environment, logger).RunAsync(journal, cancellationToken);
-            journal.Close();
+            if (MigrationTransitions.IsFinal(journal.Phase))
+            {
+                journal.Close();
+            }
         }
 
         return state;
@@ -56,16 +60,28 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
             await RetryAsync(async () => await peer.SettleAsync(journal.MigrationId, cancellationToken), "making the destination's files durable", cancellationToken);
             progress.Say("removing the source's copy");
             var reference = new ContainerReference(runtime.Name, id, journal.Value(JournalKeys.ContainerName)!.GetValue<string>());
-            await RetryAsync(() => runtime.DestroyAsync(reference, cancellationToken), "removing the source's copy", cancellationToken);
-            journal.Append(MigrationPhase.Destroyed);
-            environment.Refusals.Allow(id);
-            CheckpointImages.Delete(journal.Directory);
+            await RetryAsync(async () =>
+            {
+                await runtime.DestroyAsync(reference, cancellationToken);
+                // Before the record: a mark that is left behind would keep a container of that id from ever starting here again.
+                environment.Refusals.Allow(id);
+                CheckpointImages.Delete(journal.Directory);
+                journal.Append(MigrationPhase.Destroyed);
+            }, "removing the source's copy", cancellationToken);
         }
 
         if (journal.Phase == MigrationPhase.Destroyed)
         {
-            await RetryAsync(async () => await peer.FinishAsync(journal.MigrationId, cancellationToken), "telling the destination", cancellationToken);
-            journal.Append(MigrationPhase.Done, result is null ? null : new JsonObject { [JournalKeys.Result] = JsonSerializer.SerializeToNode(result(), JournalJson.Default.MigrationResult) });
+            await RetryAsync(async () =>
+            {
+                var state = await peer.FinishAsync(journal.MigrationId, cancellationToken);
+                if (state.Phase == MigrationPhase.Committed)
+                {
+                    throw new MigrationException(new MigrationFailure(peer.Name, "finish", "it has not taken it up since its restart"));
+                }
+
+                journal.Append(MigrationPhase.Done, result is null ? null : new JsonObject { [JournalKeys.Result] = JsonSerializer.SerializeToNode(result(), JournalJson.Default.MigrationResult) });
+            }, "telling the destination", cancellationToken);
         }
 
         journal.Close();
@@ -98,19 +114,15 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
                         break;
                 }
             }
-            catch (PeerUnreachableException e)
+            catch (Exception e) when (IsWorthRepeating(e))
             {
                 reason = e.Message;
-            }
-            catch (MigrationException e)
-            {
-                reason = e.Failure.ToString();
             }
 
             if (journal.Phase != MigrationPhase.InDoubt)
             {
-                journal.Append(MigrationPhase.InDoubt);
                 LogInDoubt(peer.Name, reason);
+                TryRecord(journal, MigrationPhase.InDoubt, null);
             }
 
             progress.Update(s => s with { Phase = MigrationPhase.InDoubt, Activity = $"the container stays frozen here until {peer.Name} answers: {reason}" });
@@ -129,13 +141,9 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
                 await step();
                 return;
             }
-            catch (PeerUnreachableException e)
+            catch (Exception e) when (IsWorthRepeating(e))
             {
                 reason = e.Message;
-            }
-            catch (MigrationException e)
-            {
-                reason = e.Failure.ToString();
             }
 
             if (said != reason)
@@ -147,8 +155,27 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
         }
     }
 
+    // A full disk is one: nobody else can take these steps, and it may have room again later.
+    private static bool IsWorthRepeating(Exception e) => e is PeerUnreachableException or MigrationException or IOException;
+
+    // For steps that a restarted daemon finds out again by asking: the destination's word is durable over there.
+    private void TryRecord(IMigrationJournal journal, MigrationPhase phase, JsonObject? data)
+    {
+        try
+        {
+            journal.Append(phase, data);
+        }
+        catch (IOException e)
+        {
+            LogNotRecorded(phase, e.Message);
+        }
+    }
+
     [LoggerMessage(LogLevel.Warning, "in doubt: the container stays frozen here until {Peer} says whether it runs there ({Reason})")]
     private partial void LogInDoubt(string peer, string reason);
+
+    [LoggerMessage(LogLevel.Error, "{Phase} could not be recorded: {Reason}")]
+    private partial void LogNotRecorded(MigrationPhase phase, string reason);
 
     [LoggerMessage(LogLevel.Warning, "{What} failed and is tried again: {Reason}")]
     private partial void LogRetry(string what, string reason);

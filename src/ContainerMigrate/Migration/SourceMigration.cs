@@ -66,7 +66,7 @@ public sealed partial class SourceMigration
         catch (Exception e)
         {
             // Also when the daemon stops: nobody knows when it will be started again, and the container may be frozen.
-            await AbortAsync(e, cancel.IsCancellationRequested, shutdown.IsCancellationRequested);
+            await AbortAsync(plan, e, cancel.IsCancellationRequested, shutdown.IsCancellationRequested);
             return;
         }
 
@@ -161,8 +161,11 @@ public sealed partial class SourceMigration
 
         using var frozen = new CancellationTokenSource(freezeTimeout, _environment.Time);
         using var switchover = CancellationTokenSource.CreateLinkedTokenSource(cancel, shutdown, frozen.Token);
-        await Guard("switchover", frozen, () => SwitchoverAsync(plan, log, switchover.Token));
-        switchover.Token.ThrowIfCancellationRequested();
+        await Guard("switchover", frozen, async () =>
+        {
+            await SwitchoverAsync(plan, log, switchover.Token);
+            switchover.Token.ThrowIfCancellationRequested();
+        });
 
         _environment.Refusals.Refuse(container.Reference.Id, $"this container is being handed over to {_peer.Name} (migration {_journal.MigrationId}); `ctmigrate status {_journal.MigrationId}` tells how it stands");
         Step(MigrationPhase.Go, "handing over", null);
@@ -289,7 +292,7 @@ public sealed partial class SourceMigration
             return true;
         });
 
-    private async Task AbortAsync(Exception reason, bool cancelled, bool stopping)
+    private async Task AbortAsync(MigrationPlan plan, Exception reason, bool cancelled, bool stopping)
     {
         var stage = StageOf(_journal.Phase);
         var failure = reason switch
@@ -308,12 +311,11 @@ public sealed partial class SourceMigration
         }
 
         LogAborted(failure.ToString());
-        var wasPaused = _journal.Value(JournalKeys.Paused)?.GetValue<bool>() is true;
         try
         {
             _journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(failure));
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // The journal's disk is full or gone. GO was not sent, so the container may run here; a restarted daemon finds the
             // same out by asking the destination.
@@ -323,8 +325,16 @@ public sealed partial class SourceMigration
         await new SourceRollback(_environment, _logger).RunAsync(_journal, CancellationToken.None);
         var released = await ReleasePeerAsync(failure);
         var exitCode = cancelled ? ExitCodes.Cancelled : _refused ? ExitCodes.Refused : ExitCodes.FailedSourceRunning;
-        _journal.Close(new JsonObject { [JournalKeys.ExitCode] = exitCode });
-        Fail(failure, exitCode, wasPaused, released ? "absent" : "unknown");
+        try
+        {
+            _journal.Close(new JsonObject { [JournalKeys.ExitCode] = exitCode });
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogUnexpected(e); // a restarted daemon does all of this again, which changes nothing
+        }
+
+        Fail(failure, exitCode, plan.Container.Manifest.Paused, released ? "absent" : "unknown");
     }
 
     private async Task<bool> ReleasePeerAsync(MigrationFailure failure)

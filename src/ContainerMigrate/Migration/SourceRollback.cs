@@ -21,14 +21,13 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
             return; // nothing was touched
         }
 
-        environment.Refusals.Allow(id);
         var reference = new ContainerReference(runtimeName, id, journal.Value(JournalKeys.ContainerName)?.GetValue<string>() ?? id);
         if (journal.Records.Any(r => r.Phase == MigrationPhase.Frozen))
         {
             await UnfreezeAsync(journal, cancellationToken);
-            CheckpointImages.Delete(journal.Directory);
         }
 
+        environment.Refusals.Allow(id);
         if (journal.Value(JournalKeys.RestartPolicy) is JsonObject policy)
         {
             try
@@ -41,6 +40,8 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
                 LogPolicyLost(reference.Name, e.Failure.Cause);
             }
         }
+
+        CheckpointImages.Delete(journal.Directory);
     }
 
     private async Task UnfreezeAsync(IMigrationJournal journal, CancellationToken cancellationToken)
@@ -48,11 +49,14 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
         var cgroup = journal.Value(JournalKeys.Cgroup)!.GetValue<string>();
         var pid = journal.Value(JournalKeys.InitPid)!.GetValue<int>();
         var network = $"/proc/{pid}/ns/net";
-        await environment.Fence.LiftAsync(network, cancellationToken);
-        await environment.Checkpoints.UndoAsync(cgroup);
-        if (journal.Value(JournalKeys.Paused)?.GetValue<bool>() is not true)
+        try
         {
-            await environment.Freezer.ThawAsync(cgroup, cancellationToken);
+            await environment.Fence.LiftAsync(network, cancellationToken);
+        }
+        finally
+        {
+            // Also behind a fence that stays: running and cut off is less lost than frozen.
+            await ThawAsync(cgroup, paused: journal.Value(JournalKeys.Paused)?.GetValue<bool>() is true, cancellationToken);
         }
 
         try
@@ -63,6 +67,21 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
         catch (MigrationException e)
         {
             LogNotAnnounced(e.Failure.Cause);
+        }
+    }
+
+    private async Task ThawAsync(string cgroup, bool paused, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await environment.Checkpoints.UndoAsync(cgroup);
+        }
+        finally
+        {
+            if (!paused)
+            {
+                await environment.Freezer.ThawAsync(cgroup, cancellationToken);
+            }
         }
     }
 

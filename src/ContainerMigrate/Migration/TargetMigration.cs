@@ -27,6 +27,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private Task? _begun;
     private MigrationFailure? _failure;
     private bool _running;
+    private bool _finished;
     private int _activeRequests;
     private Dictionary<string, double> _goParts = [];
 
@@ -174,10 +175,11 @@ public sealed partial class TargetMigration : IAsyncDisposable
             throw new MigrationException("commit", $"epoch {request.Epoch} is older than {_journal.Epoch}");
         }
 
+        await OpenContainerAsync(cancellationToken);
         if (_journal.Phase == MigrationPhase.Prepared)
         {
             var clock = new PhaseClock(_environment.Time);
-            if (await _container!.ClaimCommitAsync(CancellationToken.None))
+            if (_container is not null && await _container.ClaimCommitAsync(CancellationToken.None))
             {
                 _journal.Append(MigrationPhase.Committed, new JsonObject { [JournalKeys.RestartPolicy] = request.RestartPolicy.DeepClone() });
                 clock.Mark("commit");
@@ -188,9 +190,9 @@ public sealed partial class TargetMigration : IAsyncDisposable
                 await GiveUpAsync(new MigrationFailure(_environment.HostName, "commit", "the restored container died while it was held, or the wait for GO was too long"));
             }
         }
-        else if (_journal.Phase == MigrationPhase.Committed && !_running)
+        else if (_journal.Phase == MigrationPhase.Committed && !_finished)
         {
-            await RunAsync(new PhaseClock(_environment.Time));
+            await RunAsync(new PhaseClock(_environment.Time), request.RestartPolicy);
         }
         else if (_journal.Phase < MigrationPhase.Prepared)
         {
@@ -230,16 +232,16 @@ public sealed partial class TargetMigration : IAsyncDisposable
     public async Task<PeerState> FinishAsync(CancellationToken cancellationToken)
     {
         using var use = await EnterAsync(cancellationToken, evenIfAborted: true);
-        if (_journal.Phase == MigrationPhase.Committed && _running)
+        if (_journal.Phase == MigrationPhase.Committed)
         {
-            _journal.Append(MigrationPhase.Done);
-            _journal.Close();
-            _leaseTimer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            Progress.Update(s => s with
+            if (!_running)
             {
-                Phase = MigrationPhase.Done, Activity = "", EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done,
-                SourceState = "removed", DestinationState = _manifest.Paused ? "paused" : "running",
-            });
+                await OpenContainerAsync(cancellationToken);
+                await RunAsync(new PhaseClock(_environment.Time));
+            }
+
+            _journal.Append(MigrationPhase.Done);
+            End();
         }
 
         return State();
@@ -262,11 +264,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     public async Task RecoverAsync(CancellationToken cancellationToken)
     {
         using var use = await EnterAsync(cancellationToken, evenIfAborted: true);
-        if (_journal.Value(JournalKeys.ContainerId)?.GetValue<string>() is { } id)
-        {
-            _container = await _environment.Runtime(_manifest.Runtime).OpenAsync(_manifest, id, cancellationToken);
-        }
-
+        await OpenContainerAsync(cancellationToken);
         if (_journal.Phase == MigrationPhase.Prepared && _container is not null
             && await _container.GetStateAsync(cancellationToken) == TargetContainerState.Running)
         {
@@ -279,8 +277,9 @@ public sealed partial class TargetMigration : IAsyncDisposable
             case MigrationPhase.Committed:
                 await RunAsync(new PhaseClock(_environment.Time));
                 break;
-            case MigrationPhase.Aborted:
-                await RemoveAsync();
+            case MigrationPhase.Done:
+                _running = true;
+                End();
                 break;
             default:
                 await GiveUpAsync(new MigrationFailure(_environment.HostName, "recovery", "ctmigrated was restarted before the commit"));
@@ -322,7 +321,18 @@ public sealed partial class TargetMigration : IAsyncDisposable
         _journal.Append(MigrationPhase.Reserved, new JsonObject { [JournalKeys.ContainerId] = _container.Id });
     }
 
-    private async Task RunAsync(PhaseClock clock)
+    // The runtime may not have answered when the daemon came up: nothing is decided about a container that was not looked at.
+    private async Task OpenContainerAsync(CancellationToken cancellationToken)
+    {
+        if (_container is null && _journal.Value(JournalKeys.ContainerId)?.GetValue<string>() is { } id)
+        {
+            _container = await _environment.Runtime(_manifest.Runtime).OpenAsync(_manifest, id, cancellationToken);
+        }
+    }
+
+    /// <param name="clock">Measures the steps of the release.</param>
+    /// <param name="restartPolicy">For a commit that was recorded without it: the gate obeyed the claim, and the daemon died before the record.</param>
+    private async Task RunAsync(PhaseClock clock, JsonObject? restartPolicy = null)
     {
         if (_container is null)
         {
@@ -345,9 +355,10 @@ public sealed partial class TargetMigration : IAsyncDisposable
             Progress.Update(s => s with { Phase = MigrationPhase.Committed, Activity = "running here", DestinationState = _manifest.Paused ? "paused" : "running" });
             LogRunning(_manifest.Name);
             await announced;
-            if (_journal.Value(JournalKeys.RestartPolicy) is JsonObject policy)
+            if ((_journal.Value(JournalKeys.RestartPolicy) as JsonObject ?? restartPolicy) is { } policy)
             {
                 await _container.FinishAsync((JsonObject)policy.DeepClone(), CancellationToken.None);
+                _finished = true;
             }
 
             CheckpointImages.Delete(_journal.Directory);
@@ -377,8 +388,15 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
     private async Task GiveUpAsync(MigrationFailure failure)
     {
-        if (_journal.Phase is MigrationPhase.Committed or MigrationPhase.Done or MigrationPhase.Aborted)
+        if (_journal.Phase is MigrationPhase.Committed or MigrationPhase.Done || _journal.IsClosed)
         {
+            return;
+        }
+
+        await OpenContainerAsync(CancellationToken.None);
+        if (_journal.Phase == MigrationPhase.Aborted)
+        {
+            await RemoveAsync(); // an earlier attempt at it failed
             return;
         }
 
@@ -392,16 +410,41 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
         _failure ??= failure;
         LogAborted(failure.ToString());
-        _journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(failure));
-        await RemoveAsync();
-        Progress.Update(s => s with
+        Progress.Update(s => s with { Failure = failure });
+        try
         {
-            Phase = MigrationPhase.Aborted, Activity = "", Failure = failure, EndedAt = _environment.Time.GetUtcNow(),
-            ExitCode = ExitCodes.FailedSourceRunning, DestinationState = "absent",
-        });
+            _journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(failure));
+        }
+        catch (IOException) when (_journal.Phase < MigrationPhase.Prepared)
+        {
+            // The disk may be full of what has arrived. What was never prepared can never be committed, so it may go before the record.
+            await RemoveContainerAsync();
+            _journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(failure));
+        }
+
+        await RemoveAsync();
     }
 
     private async Task RemoveAsync()
+    {
+        await RemoveContainerAsync();
+        End();
+    }
+
+    // Nothing is left to finish or to undo.
+    private void End()
+    {
+        _journal.Close();
+        _leaseTimer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        var done = _journal.Phase == MigrationPhase.Done;
+        Progress.Update(s => s with
+        {
+            Phase = _journal.Phase, Activity = "", EndedAt = _environment.Time.GetUtcNow(), ExitCode = done ? ExitCodes.Done : ExitCodes.FailedSourceRunning,
+            SourceState = done ? "removed" : s.SourceState, DestinationState = !done ? "absent" : _manifest.Paused ? "paused" : "running",
+        });
+    }
+
+    private async Task RemoveContainerAsync()
     {
         await _aborted.CancelAsync();
         if (_begun is not null)
@@ -410,7 +453,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
             {
                 await _begun;
             }
-            catch (Exception e) when (e is MigrationException or OperationCanceledException)
+            catch (Exception e) when (e is MigrationException or OperationCanceledException or IOException or InvalidOperationException)
             {
                 // It is being taken down; why its start failed is of no more interest.
             }
@@ -423,7 +466,6 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
         await _environment.Runtime(_manifest.Runtime).RemoveTracesAsync(_manifest, _journal.MigrationId, CancellationToken.None);
         CheckpointImages.Delete(_journal.Directory);
-        _journal.Close();
     }
 
     private async void LeaseEnded()
@@ -438,8 +480,9 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
             await AbortAsync(new AbortRequest(_journal.Epoch, $"nothing was heard from {_peer} for {_lease.TotalSeconds:0} s"));
         }
-        catch (Exception e) when (e is MigrationException or IOException or ObjectDisposedException)
+        catch (Exception e)
         {
+            // Nobody awaits a timer: what it throws would end the daemon. The next request, or a restart, tries again.
             LogFailed(e.Message);
         }
     }
