@@ -1,0 +1,52 @@
+using System.Text.Json.Nodes;
+using ContainerMigrate.Containers;
+
+namespace ContainerMigrate.Tests.Migration;
+
+/// <summary>Keeps the contract of the gate: one decision, which outlives the daemon.</summary>
+internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arrival arrival) : ITargetContainer
+{
+    public string Id => "c0ffee";
+
+    public string WritableLayerDirectory => "/nowhere/layer";
+
+    public string? LogFile => "/nowhere/log";
+
+    public string? NetworkNamespacePath => arrival.Held || arrival.Running ? "/proc/4711/ns/net" : null;
+
+    public Task BeginAsync(CancellationToken cancellationToken) => life.StepAsync("begin", () => { }, cancellationToken);
+
+    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, CancellationToken cancellationToken)
+    {
+        await life.StepAsync("restore", () => arrival.Held = arrival.Commit is null, cancellationToken);
+        return 4711;
+    }
+
+    public async Task<bool> ClaimCommitAsync(CancellationToken cancellationToken)
+    {
+        await life.StepAsync("claim", () => arrival.Commit ??= arrival.Held, cancellationToken);
+        return arrival.Commit == true;
+    }
+
+    public Task ReleaseAsync(CancellationToken cancellationToken) => life.StepAsync("release", machine.EndGate, cancellationToken);
+
+    public async Task<bool> TryAbortAsync(string reason)
+    {
+        await life.StepAsync("try abort", () =>
+        {
+            arrival.Commit ??= false;
+            arrival.Held &= arrival.Commit.Value;
+        }, CancellationToken.None);
+        return arrival.Commit != true;
+    }
+
+    public Task FinishAsync(JsonObject restartPolicy, CancellationToken cancellationToken) =>
+        life.StepAsync("give policy", () => arrival.Policy = restartPolicy.ToJsonString(), cancellationToken);
+
+    public Task RemoveAsync(CancellationToken cancellationToken) => life.StepAsync("remove", () => machine.Arrival = null, cancellationToken);
+
+    public Task<TargetContainerState> GetStateAsync(CancellationToken cancellationToken) =>
+        Task.FromResult(machine.Arrival is null ? TargetContainerState.Missing
+            : arrival.Running ? TargetContainerState.Running
+            : arrival.Held ? TargetContainerState.Held : TargetContainerState.Created);
+}

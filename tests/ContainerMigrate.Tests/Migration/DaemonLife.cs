@@ -1,0 +1,251 @@
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using ContainerMigrate.Api;
+using ContainerMigrate.Checks;
+using ContainerMigrate.Containers;
+using ContainerMigrate.Daemon.Migrations;
+using ContainerMigrate.Host;
+using ContainerMigrate.Migration;
+using ContainerMigrate.Network;
+using ContainerMigrate.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace ContainerMigrate.Tests.Migration;
+
+/// <summary>
+/// One life of a host's daemon: all that the engine does to the host goes through <see cref="Step"/>, where a test can look, fail,
+/// wait or end the life. A dead daemon does nothing any more; what it had begun never returns.
+/// </summary>
+internal sealed class DaemonLife :
+    ICheckpointEngine, ICgroupFreezer, INetworkFence, IAddressAnnouncer, IContainerNetwork, IDirectoryCopier, ILogCopier, IHostInspector, IStartRefusal, IContainerRuntime
+{
+    private readonly Machine _machine;
+    private readonly TaskCompletionSource _died = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<string> _log = [];
+
+    public DaemonLife(Machine machine, ManualTime time, MigrationLimits limits)
+    {
+        _machine = machine;
+        Time = time;
+        Environment = new MigrationEnvironment
+        {
+            HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Fence = this, Announcer = this, Network = this,
+            Copier = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Refusals = this, Time = time,
+        };
+        Index = new MigrationIndex(time);
+        Arrivals = new PeerMigrations(Environment, Index, NullLoggerFactory.Instance);
+    }
+
+    public ManualTime Time { get; }
+
+    public MigrationEnvironment Environment { get; }
+
+    public MigrationIndex Index { get; }
+
+    public PeerMigrations Arrivals { get; }
+
+    public Task Died => _died.Task;
+
+    public bool IsDead => _died.Task.IsCompleted;
+
+    /// <summary>Called before each step with its name; what it throws is the step's failure.</summary>
+    public Func<string, CancellationToken, Task>? Before { get; set; }
+
+    /// <summary>Called after each step's effect.</summary>
+    public Action<string>? After { get; set; }
+
+    public string Name => "docker";
+
+    /// <summary>Steps in order.</summary>
+    public IReadOnlyList<string> Log
+    {
+        get
+        {
+            lock (_log)
+            {
+                return [.. _log];
+            }
+        }
+    }
+
+    public void Kill() => _died.TrySetResult();
+
+    /// <summary>A step that cannot wait.</summary>
+    public void Step(string what, Action effect)
+    {
+        Before?.Invoke(what, CancellationToken.None).GetAwaiter().GetResult();
+        if (IsDead)
+        {
+            throw new KilledException();
+        }
+
+        Carry(what, effect);
+        if (IsDead)
+        {
+            throw new KilledException();
+        }
+    }
+
+    public async Task StepAsync(string what, Action effect, CancellationToken cancellationToken)
+    {
+        await (IsDead ? Never() : Before?.Invoke(what, cancellationToken) ?? Task.CompletedTask);
+        await (IsDead ? Never() : Task.CompletedTask);
+        cancellationToken.ThrowIfCancellationRequested();
+        Carry(what, effect);
+        await (IsDead ? Never() : Task.CompletedTask);
+    }
+
+    public async Task<CheckpointImages> DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
+    {
+        var images = Path.Combine(directory, "images");
+        await StepAsync("dump", () => File.WriteAllText(Path.Combine(Directory.CreateDirectory(images).FullName, "core-1.img"), "core"), cancellationToken);
+        return new CheckpointImages(images, 4);
+    }
+
+    public Task UndoAsync(string cgroupDirectory) => StepAsync("make whole", () => { }, CancellationToken.None);
+
+    public Task FreezeAsync(string cgroupDirectory, TimeSpan timeout, CancellationToken cancellationToken) => StepAsync("freeze", () => _machine.Frozen = true, cancellationToken);
+
+    public Task ThawAsync(string cgroupDirectory, CancellationToken cancellationToken) => StepAsync("thaw", () => _machine.Frozen = false, cancellationToken);
+
+    public bool IsFrozen(string cgroupDirectory) => _machine.Frozen;
+
+    public Task RaiseAsync(string networkNamespacePath, CancellationToken cancellationToken) => StepAsync("fence", () => _machine.Fenced = true, cancellationToken);
+
+    public Task LiftAsync(string networkNamespacePath, CancellationToken cancellationToken) => StepAsync("lift fence", () => _machine.Fenced = false, cancellationToken);
+
+    public Task<bool> IsRaisedAsync(string networkNamespacePath, CancellationToken cancellationToken) => Task.FromResult(_machine.Fenced);
+
+    public async Task<IReadOnlyList<string>> AnnounceAsync(string networkNamespacePath, CancellationToken cancellationToken)
+    {
+        await StepAsync("announce", () => { }, cancellationToken);
+        return [];
+    }
+
+    public Task<IReadOnlyList<NetworkLink>> DescribeAsync(string networkNamespacePath, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<NetworkLink>>([]);
+
+    public Task BuildAsync(string networkNamespacePath, IReadOnlyList<NetworkLink> links, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<string?> ProbeAsync(string hostLink, IPAddress address, TimeSpan timeout, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
+    public Task<CopyTotals> MeasureAsync(string directory, CancellationToken cancellationToken) => Task.FromResult(new CopyTotals(1, 1));
+
+    public async Task<CopyTotals> SendAsync(string directory, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        await StepAsync("read files", () => { }, cancellationToken);
+        await destination.WriteAsync(Encoding.UTF8.GetBytes(directory), cancellationToken);
+        return new CopyTotals(1, directory.Length);
+    }
+
+    public async Task<CopyTotals> ReceiveAsync(string directory, Stream source, long maxBytes, CancellationToken cancellationToken)
+    {
+        using var content = new MemoryStream();
+        await source.CopyToAsync(content, cancellationToken);
+        await StepAsync(Directory.Exists(directory) ? "unpack images" : "unpack layer", () =>
+        {
+            if (Directory.Exists(directory))
+            {
+                File.WriteAllBytes(Path.Combine(directory, "pages-1.img"), content.ToArray());
+            }
+        }, cancellationToken);
+        return new CopyTotals(1, content.Length);
+    }
+
+    public Task SyncAsync(string directory, CancellationToken cancellationToken) => StepAsync("sync", () => { }, cancellationToken);
+
+    public async Task<LogPosition> SendAsync(string file, LogPosition from, Stream destination, CancellationToken cancellationToken)
+    {
+        await StepAsync("read log", () => { }, cancellationToken);
+        await destination.WriteAsync("log"u8.ToArray(), cancellationToken);
+        return new LogPosition(1, @from.Offset + 3);
+    }
+
+    async Task<long> ILogCopier.ReceiveAsync(string file, Stream source, long maxBytes, CancellationToken cancellationToken)
+    {
+        await source.CopyToAsync(Stream.Null, cancellationToken);
+        await StepAsync("append log", () => { }, cancellationToken);
+        return 3;
+    }
+
+    public Task<HostFacts> ReadFactsAsync(CancellationToken cancellationToken) => Task.FromResult(Samples.Facts(_machine.Name));
+
+    public Task<DoctorReport> DiagnoseAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<CheckFinding>> CheckProcessesAsync(SourceContainer container, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<CheckFinding>>([]);
+
+    public void Refuse(string containerId, string reason) => Step("refuse starts", () => _machine.Refused = true);
+
+    public void Allow(string containerId) => Step("allow starts", () => _machine.Refused = false);
+
+    public Task<RuntimeStatus> GetStatusAsync(CancellationToken cancellationToken) => Task.FromResult(new RuntimeStatus(true, "28", "overlay2", ""));
+
+    public Task<IReadOnlyList<ContainerReference>> FindAsync(string nameOrId, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<ContainerReference>>(_machine.Exists && nameOrId == "web" ? [Samples.Reference] : []);
+
+    public Task<SourceContainer> InspectAsync(ContainerReference reference, CancellationToken cancellationToken) => Task.FromResult(Samples.Container());
+
+    public Task<IReadOnlyList<CheckFinding>> CheckSourceAsync(SourceContainer container, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<CheckFinding>>([]);
+
+    public Task<IReadOnlyList<CheckFinding>> CheckTargetAsync(ContainerManifest manifest, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<CheckFinding>>([]);
+
+    public async Task<JsonObject> ReadRestartPolicyAsync(ContainerReference reference, CancellationToken cancellationToken)
+    {
+        JsonObject? policy = null;
+        await StepAsync("read policy", () => policy = (JsonObject)JsonNode.Parse(_machine.Policy ?? "{}")!, cancellationToken);
+        return policy!;
+    }
+
+    public Task SuspendRestartPolicyAsync(ContainerReference reference, CancellationToken cancellationToken) => StepAsync("suspend policy", () => _machine.Policy = null, cancellationToken);
+
+    public Task ReturnRestartPolicyAsync(ContainerReference reference, JsonObject policy, CancellationToken cancellationToken) =>
+        StepAsync("return policy", () => _machine.Policy = policy.ToJsonString(), cancellationToken);
+
+    public Task DestroyAsync(ContainerReference reference, CancellationToken cancellationToken) =>
+        StepAsync("destroy", () => (_machine.Exists, _machine.Frozen, _machine.Fenced) = (false, false, false), cancellationToken);
+
+    public Task<IReadOnlyDictionary<string, string>> FindHostLinksAsync(ContainerManifest manifest, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>());
+
+    public Task<IReadOnlyList<string>> FindMissingLayersAsync(ImageIdentity image, CancellationToken cancellationToken) => Task.FromResult(image.LayerDigests);
+
+    public async Task ExportImageAsync(ImageIdentity image, IReadOnlyList<string> layers, Stream destination, CancellationToken cancellationToken)
+    {
+        await StepAsync("export image", () => { }, cancellationToken);
+        await destination.WriteAsync("image"u8.ToArray(), cancellationToken);
+    }
+
+    public async Task ImportImageAsync(ImageIdentity image, Stream source, CancellationToken cancellationToken)
+    {
+        await source.CopyToAsync(Stream.Null, cancellationToken);
+        await StepAsync("import image", () => { }, cancellationToken);
+    }
+
+    public async Task<ITargetContainer> CreateAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken)
+    {
+        await StepAsync("create", () => _machine.Arrival = new Arrival(migrationId), cancellationToken);
+        return new ArrivingContainer(this, _machine, _machine.Arrival!);
+    }
+
+    public Task RemoveTracesAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken) =>
+        StepAsync("remove traces", () => _machine.Arrival = _machine.Arrival?.MigrationId == migrationId ? null : _machine.Arrival, cancellationToken);
+
+    public async Task<ITargetContainer?> OpenAsync(ContainerManifest manifest, string containerId, CancellationToken cancellationToken)
+    {
+        await StepAsync("open", () => { }, cancellationToken);
+        return _machine.Arrival is { } arrival ? new ArrivingContainer(this, _machine, arrival) : null;
+    }
+
+    private static Task Never() => new TaskCompletionSource().Task;
+
+    private void Carry(string what, Action effect)
+    {
+        effect();
+        lock (_log)
+        {
+            _log.Add(what);
+        }
+
+        After?.Invoke(what);
+    }
+}

@@ -1,0 +1,58 @@
+using System.Text.Json.Nodes;
+
+namespace ContainerMigrate.Tests.Migration;
+
+/// <summary>What of a host outlives its daemon: the container that is there, the one that arrives, and the journals.</summary>
+internal sealed class Machine(string name, string directory)
+{
+    public static readonly JsonObject Always = new() { ["policy"] = "always" };
+
+    public string Name => name;
+
+    public string Directory => directory;
+
+    public Dictionary<string, JournalFile> Journals { get; } = [];
+
+    /// <summary>The container that leaves.</summary>
+    public bool Exists { get; set; }
+
+    public bool Frozen { get; set; }
+
+    public bool Fenced { get; set; }
+
+    public bool Refused { get; set; }
+
+    /// <summary>As JSON; null is the policy that never restarts.</summary>
+    public string? Policy { get; set; } = Always.ToJsonString();
+
+    /// <summary>The container that comes; null when there is none.</summary>
+    public Arrival? Arrival { get; set; }
+
+    public bool Runs => (Exists && !Frozen) || Arrival is { Running: true };
+
+    /// <summary>The hook at the gate waits no longer: it obeys what was decided, or decides for abort itself.</summary>
+    public void EndGate()
+    {
+        if (Arrival is { Held: true } held)
+        {
+            held.Commit ??= false;
+            held.Held = false;
+            held.Running = held.Commit.Value;
+        }
+    }
+}
+
+/// <summary>A container on its destination, and what the gate knows about it.</summary>
+internal sealed class Arrival(string migrationId)
+{
+    public string MigrationId => migrationId;
+
+    public bool Held { get; set; }
+
+    public bool Running { get; set; }
+
+    /// <summary>The decision, once made it stays.</summary>
+    public bool? Commit { get; set; }
+
+    public string? Policy { get; set; }
+}
