@@ -10,12 +10,13 @@ public static class ByteSize
     {
         double value = bytes;
         var unit = 0;
-        while (Math.Abs(value) >= 1024 && unit < Units.Length - 1)
+        // What rounds to 1024 is one of the next unit.
+        while (Math.Abs(value) >= (unit == 0 ? 1024 : 1023.5) && unit < Units.Length - 1)
         {
             value /= 1024;
             unit++;
         }
 
-        return unit == 0 || Math.Abs(value) >= 10 ? $"{value:0} {Units[unit]}" : $"{value:0.0} {Units[unit]}";
+        return unit == 0 || Math.Abs(value) >= 9.95 ? $"{value:0} {Units[unit]}" : $"{value:0.0} {Units[unit]}";
     }
 }

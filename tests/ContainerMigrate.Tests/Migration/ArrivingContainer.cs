@@ -6,9 +6,11 @@ namespace ContainerMigrate.Tests.Migration;
 /// <summary>Keeps the contract of the gate: one decision, which outlives the daemon.</summary>
 internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arrival arrival) : ITargetContainer
 {
+    public const string LayerDirectory = "/nowhere/layer";
+
     public string Id => "c0ffee";
 
-    public string WritableLayerDirectory => "/nowhere/layer";
+    public string WritableLayerDirectory => LayerDirectory;
 
     public string? LogFile => "/nowhere/log";
 

@@ -18,7 +18,7 @@ namespace ContainerMigrate.Tests.Migration;
 /// wait or end the life. A dead daemon does nothing any more; what it had begun never returns.
 /// </summary>
 internal sealed class DaemonLife :
-    ICheckpointEngine, ICgroupFreezer, INetworkFence, IAddressAnnouncer, IContainerNetwork, IDirectoryCopier, ILogCopier, IHostInspector, IStartRefusal, IContainerRuntime
+    ICheckpointEngine, ICgroupFreezer, INetworkFence, IAddressAnnouncer, IContainerNetwork, IDirectoryCopier, IPageFileCopier, ILogCopier, IHostInspector, IStartRefusal, IContainerRuntime
 {
     private readonly Machine _machine;
     private readonly TaskCompletionSource _died = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -31,7 +31,7 @@ internal sealed class DaemonLife :
         Environment = new MigrationEnvironment
         {
             HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Fence = this, Announcer = this, Network = this,
-            Copier = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Refusals = this, Time = time,
+            Copier = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Refusals = this, Time = time,
         };
         Index = new MigrationIndex(time);
         Arrivals = new PeerMigrations(Environment, Index, NullLoggerFactory.Instance);
@@ -96,12 +96,8 @@ internal sealed class DaemonLife :
         await (IsDead ? Never() : Task.CompletedTask);
     }
 
-    public async Task<CheckpointImages> DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
-    {
-        var images = Path.Combine(directory, "images");
-        await StepAsync("dump", () => File.WriteAllText(Path.Combine(Directory.CreateDirectory(images).FullName, "core-1.img"), "core"), cancellationToken);
-        return new CheckpointImages(images, 4);
-    }
+    public Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken) =>
+        StepAsync("dump", () => File.WriteAllText(Path.Combine(CheckpointImages.DirectoryIn(directory), "pages-1.img"), "pages"), cancellationToken);
 
     public Task UndoAsync(string cgroupDirectory) => StepAsync("make whole", () => { }, CancellationToken.None);
 
@@ -142,15 +138,26 @@ internal sealed class DaemonLife :
     {
         using var content = new MemoryStream();
         await source.CopyToAsync(content, cancellationToken);
-        await StepAsync(Directory.Exists(directory) ? "unpack images" : "unpack layer", () =>
-        {
-            if (Directory.Exists(directory))
-            {
-                File.WriteAllBytes(Path.Combine(directory, "pages-1.img"), content.ToArray());
-            }
-        }, cancellationToken);
+        await StepAsync(directory == ArrivingContainer.LayerDirectory ? "unpack layer" : "unpack images", () => { }, cancellationToken);
         return new CopyTotals(1, content.Length);
     }
+
+    public async Task SendAsync(string directory, Task written, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        await written;
+        await StepAsync("read pages", () => { }, cancellationToken);
+        await destination.WriteAsync("pages"u8.ToArray(), cancellationToken);
+    }
+
+    async Task<long> IPageFileCopier.ReceiveAsync(string directory, Stream source, long maxBytes, CancellationToken cancellationToken)
+    {
+        using var content = new MemoryStream();
+        await source.CopyToAsync(content, cancellationToken);
+        await StepAsync("write pages", () => File.WriteAllBytes(Path.Combine(directory, "pages-1.img"), content.ToArray()), cancellationToken);
+        return content.Length;
+    }
+
+    public void SetAside(string directory, string aside) => Directory.Move(Directory.CreateDirectory(directory).FullName, aside);
 
     public Task SyncAsync(string directory, CancellationToken cancellationToken) => StepAsync("sync", () => { }, cancellationToken);
 

@@ -321,6 +321,7 @@ public sealed class HandoverTests
 
     [Theory]
     [InlineData("unpack layer")]
+    [InlineData("write pages")]
     [InlineData("unpack images")]
     public async Task FullDiskOfTheDestinationBeforeTheCommitLeavesNothingThere(string step)
     {

@@ -41,6 +41,7 @@ internal sealed class LinkedPeer(DaemonLife caller, Func<DaemonLife?> other) : I
         {
             BulkTransfer.Image => migration.ReceiveImageAsync(content, cancellationToken),
             BulkTransfer.Log => migration.ReceiveLogAsync(content, cancellationToken),
+            BulkTransfer.Pages => migration.ReceivePagesAsync(content, cancellationToken),
             BulkTransfer.Layer => migration.ReceiveLayerAsync(content, cancellationToken),
             _ => migration.ReceiveCheckpointAsync(content, cancellationToken),
         };

@@ -17,7 +17,7 @@ internal static class RecordedAnswers
     public static Dictionary<string, DockerNetwork> Networks(int docker) =>
         ((JsonArray)Load(docker, "networks")).Select(DockerNetwork.FromInspect).ToDictionary(n => n.Name);
 
-    public static DockerSettings Read(JsonNode inspect, int docker, out List<Checks.CheckFinding> findings, IReadOnlyList<NetworkLink>? links = null)
+    public static DockerSettings Read(JsonNode inspect, int docker, out List<ContainerMigrate.Checks.CheckFinding> findings, IReadOnlyList<NetworkLink>? links = null)
     {
         findings = [];
         return DockerSettingsReader.Read(inspect, Networks(docker), links ?? [], hasInit: null, findings);

@@ -1,0 +1,129 @@
+using ContainerMigrate.Migration;
+using Shouldly;
+using Xunit;
+
+namespace ContainerMigrate.Tests.Migration;
+
+/// <summary>Goes through every state that the handover can get into, however messages and crashes fall.</summary>
+public sealed class ProtocolModelTests
+{
+    private const int Crashes = 3;
+
+    private static readonly Lazy<Dictionary<ProtocolState, (ProtocolState From, string Step)>> Reached = new(() => Explore(ProtocolState.Initial(Crashes), new ProtocolModel(lossy: true)));
+
+    [Fact]
+    public void SearchIsNotEmpty()
+    {
+        Reached.Value.Count.ShouldBeGreaterThan(1000);
+        foreach (var role in Enum.GetValues<MigrationRole>())
+        {
+            var phases = Reached.Value.Keys.Select(s => role == MigrationRole.Source ? s.Source : s.Destination).Distinct().ToList();
+            phases.ShouldContain(MigrationPhase.Done);
+            phases.ShouldContain(MigrationPhase.Aborted);
+        }
+    }
+
+    [Fact]
+    public void ContainerNeverRunsTwice() => Never(s => s is { Exists: true, Frozen: false, Running: true });
+
+    [Fact]
+    public void ContainerIsNeverLost() => Never(s => !s.Exists && !s.Running);
+
+    [Fact]
+    public void NeitherSideTakesBackWhatTheOtherReliesOn()
+    {
+        Never(s => s.Source is MigrationPhase.Committed or MigrationPhase.Destroyed or MigrationPhase.Done && s.Destination is not (MigrationPhase.Committed or MigrationPhase.Done));
+        Never(s => s.Source == MigrationPhase.Aborted && (s.Destination is MigrationPhase.Committed or MigrationPhase.Done));
+    }
+
+    [Fact]
+    public void FromEverywhereBothComeToAnEndOnceTheyAreUpAndTheLinkWorks()
+    {
+        var model = new ProtocolModel(lossy: false);
+        var leadsToAnEnd = new Dictionary<ProtocolState, bool>();
+        foreach (var state in Reached.Value.Keys)
+        {
+            var end = FindEnd(state with { Crashes = 0 }, model, leadsToAnEnd);
+            end.ShouldBeTrue(end ? "" : Story(state));
+        }
+    }
+
+    // Breadth first until a state in which both journals have ended; what is known from earlier searches is not searched again.
+    private static bool FindEnd(ProtocolState from, ProtocolModel model, Dictionary<ProtocolState, bool> known)
+    {
+        if (known.TryGetValue(from, out var answer))
+        {
+            return answer;
+        }
+
+        var parents = new Dictionary<ProtocolState, ProtocolState?> { [from] = null };
+        var open = new Queue<ProtocolState>([from]);
+        while (open.TryDequeue(out var state))
+        {
+            if (IsEnd(state) || known.GetValueOrDefault(state))
+            {
+                for (ProtocolState? on = state; on is { } each; on = parents[each])
+                {
+                    known[each] = true;
+                }
+
+                return true;
+            }
+
+            foreach (var (_, next) in model.Next(state))
+            {
+                if (parents.TryAdd(next, state))
+                {
+                    open.Enqueue(next);
+                }
+            }
+        }
+
+        return known[from] = false;
+    }
+
+    private static bool IsEnd(ProtocolState s) =>
+        (s.Source, s.Destination) == (MigrationPhase.Done, MigrationPhase.Done) && s is { Exists: false, Running: true }
+        || (s.Source, s.Destination) == (MigrationPhase.Aborted, MigrationPhase.Aborted) && s is { Exists: true, Frozen: false, Running: false, Held: false };
+
+    private static void Never(Func<ProtocolState, bool> isWrong)
+    {
+        foreach (var state in Reached.Value.Keys)
+        {
+            if (isWrong(state))
+            {
+                Assert.Fail(Story(state));
+            }
+        }
+    }
+
+    private static Dictionary<ProtocolState, (ProtocolState From, string Step)> Explore(ProtocolState initial, ProtocolModel model)
+    {
+        var reached = new Dictionary<ProtocolState, (ProtocolState, string)> { [initial] = (initial, "begin") };
+        var open = new Queue<ProtocolState>([initial]);
+        while (open.TryDequeue(out var state))
+        {
+            foreach (var (step, next) in model.Next(state))
+            {
+                if (reached.TryAdd(next, (state, step)))
+                {
+                    open.Enqueue(next);
+                }
+            }
+        }
+
+        return reached;
+    }
+
+    // The shortest way there.
+    private static string Story(ProtocolState state)
+    {
+        var steps = new List<string> { state.ToString() };
+        for (; Reached.Value[state] is var (from, step) && step != "begin"; state = from)
+        {
+            steps.Insert(0, step);
+        }
+
+        return string.Join('\n', steps);
+    }
+}
