@@ -56,7 +56,7 @@ public static class CriuLog
 
             return null;
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return null;
         }

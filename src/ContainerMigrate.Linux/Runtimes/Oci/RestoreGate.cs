@@ -18,6 +18,9 @@ namespace ContainerMigrate.Linux.Runtimes.Oci;
 public sealed partial class RestoreGate : IAsyncDisposable
 {
     private const int MaxEventBytes = 512;
+
+    // Paths are shorter (PATH_MAX); of a peer's reason the beginning has to do. A pipe that nobody reads must never be full.
+    private const int MaxLineBytes = 4096;
     private const string RestoreLogName = "restore.log";
     private const string OriginalConfigName = "config.orig.json";
     private const string Commit = "commit";
@@ -326,7 +329,8 @@ public sealed partial class RestoreGate : IAsyncDisposable
 
         // Read and write: a pipe opened so never blocks, and stays open here so that the line waits for its reader.
         var handle = _commandPipes.GetOrAdd(pipe, _ => OpenPipe(path));
-        handle.Write(Encoding.UTF8.GetBytes(line + "\n"));
+        var bytes = Encoding.UTF8.GetBytes(line);
+        handle.Write([.. bytes.AsSpan(0, Math.Min(bytes.Length, MaxLineBytes - 1)), (byte)'\n']);
     }
 
     private static FileStream OpenPipe(string path) => new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
