@@ -63,7 +63,8 @@ public sealed partial class RestoreGate : IAsyncDisposable
     private string DecisionPath => Path.Combine(_directory, "decision");
 
     /// <summary>Makes the directory and its pipes and arms the wrapper; durable when it returns.</summary>
-    public void Prepare()
+    /// <param name="runcRoot">runc's state root that the id belongs to, where ids are not unique; null where they are (Docker).</param>
+    public void Prepare(string? runcRoot = null)
     {
         if (Directory.Exists(_directory))
         {
@@ -79,6 +80,11 @@ public sealed partial class RestoreGate : IAsyncDisposable
         File.WriteAllText(
             Path.Combine(_directory, "timeouts"),
             $"create={Seconds(_timeouts.Create)}\nstart={Seconds(_timeouts.Start)}\ngate={Seconds(_timeouts.Gate)}\n");
+        if (runcRoot is not null)
+        {
+            File.WriteAllText(Path.Combine(_directory, "root"), runcRoot + "\n");
+        }
+
         Listen();
         DurableFile.Replace(Path.Combine(_directory, "armed"), []);
         DurableFile.SyncDirectory(Path.GetDirectoryName(_directory)!);

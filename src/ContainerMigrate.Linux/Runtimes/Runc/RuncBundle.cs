@@ -45,10 +45,18 @@ internal static class RuncBundle
     }
 
     /// <summary>The configuration as the destination uses it: paths of its own, no annotation of an earlier restore.</summary>
+    /// <param name="config">Without findings.</param>
+    /// <param name="id">The container's id.</param>
     /// <param name="networkNamespace">Null: runc makes one.</param>
-    public static JsonObject Adapt(JsonObject config, string? networkNamespace)
+    public static JsonObject Adapt(JsonObject config, string id, string? networkNamespace)
     {
         var adapted = (JsonObject)config.DeepClone();
+        if (string.IsNullOrEmpty(Text(adapted["linux"]?["cgroupsPath"])))
+        {
+            // Left out, runc takes one beside its caller's, and CRIU could not be told where the tasks belong.
+            adapted["linux"]!["cgroupsPath"] = "/" + id;
+        }
+
         ((JsonObject)adapted["root"]!)["path"] = "rootfs";
         (adapted["annotations"] as JsonObject)?.Remove(Oci.BundleConfig.CriuConfigAnnotation);
         foreach (var space in Namespaces(adapted).Where(n => Text(n["type"]) == "network"))
@@ -108,9 +116,9 @@ internal static class RuncBundle
             yield return Error(CheckNames.Settings, "config.json names no root file system");
         }
 
-        if (!HasCgroup(config))
+        if (linux["cgroupsPath"] is not null && !HasCgroup(config))
         {
-            yield return Error(CheckNames.Settings, "config.json needs linux.cgroupsPath, so that the container gets the same cgroup of its own on the destination");
+            yield return Error(CheckNames.Settings, "linux.cgroupsPath in config.json is not a path");
         }
 
         if (config["process"]?["terminal"]?.GetValue<bool>() is true)

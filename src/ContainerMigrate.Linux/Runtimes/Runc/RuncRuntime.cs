@@ -4,6 +4,7 @@ using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Linux.Processes;
 using ContainerMigrate.Linux.Runtimes.Oci;
+using ContainerMigrate.Linux.Storage;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 using ContainerMigrate.Storage;
@@ -117,6 +118,7 @@ public sealed class RuncRuntime : IContainerRuntime
         }
 
         findings.AddRange(NamespaceSharing.FindStrangers(container));
+        findings.AddRange(StandardStreams.FindPipes(container.InitPid));
         return Task.FromResult<IReadOnlyList<CheckFinding>>(findings);
     }
 
@@ -181,7 +183,8 @@ public sealed class RuncRuntime : IContainerRuntime
 
         var config = Path.Combine(state.Bundle, "config.json");
         var network = File.Exists(config) && JsonNode.Parse(await File.ReadAllBytesAsync(config, cancellationToken)) is JsonObject json ? RuncBundle.NetworkName(json) : null;
-        // SIGKILL reaches frozen processes of cgroup v2; their packets are dropped until the namespace is gone with its links.
+        await RemoveLinksAsync(state.Pid, cancellationToken);
+        // SIGKILL reaches frozen processes of cgroup v2.
         var result = await _processes.RunAsync(new ProcessCommand("runc", "--root", root, "delete", "--force", reference.Id) { Timeout = CommandTimeout }, cancellationToken);
         if (!result.Succeeded && await RuncState.ReadAsync(_processes, root, reference.Id, cancellationToken) is not null)
         {
@@ -196,7 +199,8 @@ public sealed class RuncRuntime : IContainerRuntime
         // A bundle that we made goes; one that an operator made is his, as for `runc delete`.
         if (Path.GetDirectoryName(state.Bundle) == _options.BundlesDirectory && Directory.Exists(state.Bundle))
         {
-            Directory.Delete(state.Bundle, recursive: true);
+            DirectoryCleaner.Empty(state.Bundle, cancellationToken);
+            Directory.Delete(state.Bundle);
         }
 
         new RestoreGate(_layout.RestoreDirectory(reference.Id), RestoreTimeouts.Default, _loggers.CreateLogger<RestoreGate>()).Delete();
@@ -232,7 +236,7 @@ public sealed class RuncRuntime : IContainerRuntime
         Directory.CreateDirectory(_options.BundlesDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Directory.CreateDirectory(Path.Combine(bundle, "rootfs"));
         var container = Target(manifest);
-        await container.WriteConfigAsync(RuncBundle.Adapt(config, container.NetworkName is { } name ? NetworkNamespaces.PathOf(name) : null), migrationId, cancellationToken);
+        await container.WriteConfigAsync(RuncBundle.Adapt(config, manifest.Name, container.NetworkName is { } name ? NetworkNamespaces.PathOf(name) : null), migrationId, cancellationToken);
         return container;
     }
 
@@ -254,6 +258,25 @@ public sealed class RuncRuntime : IContainerRuntime
         var container = Target(manifest);
         await container.AttachAsync(cancellationToken);
         return Directory.Exists(BundleOf(manifest.Name)) ? container : null;
+    }
+
+    // The sockets of killed processes keep their namespace for a while, and in it the MAC address that may be needed here again.
+    private async Task RemoveLinksAsync(int pid, CancellationToken cancellationToken)
+    {
+        var network = $"/proc/{pid}/ns/net";
+        if (!File.Exists(network))
+        {
+            return;
+        }
+
+        foreach (var link in await _network.DescribeAsync(network, cancellationToken))
+        {
+            var result = await _processes.RunAsync(new ProcessCommand("ip", "link", "del", "dev", link.Name) { NetworkNamespacePath = network, Timeout = CommandTimeout }, cancellationToken);
+            if (!result.Succeeded)
+            {
+                throw new MigrationException("destroy", $"ip link del {link.Name}: {result.FailureReason}");
+            }
+        }
     }
 
     private static JsonObject ConfigOf(ContainerManifest manifest) =>

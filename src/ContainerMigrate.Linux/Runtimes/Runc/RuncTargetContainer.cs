@@ -4,6 +4,7 @@ using ContainerMigrate.Containers;
 using ContainerMigrate.Linux.Files;
 using ContainerMigrate.Linux.Processes;
 using ContainerMigrate.Linux.Runtimes.Oci;
+using ContainerMigrate.Linux.Storage;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 using Microsoft.Extensions.Logging;
@@ -77,7 +78,7 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
             await _fence.RaiseAsync(NetworkNamespaces.PathOf(NetworkName), cancellationToken);
         }
 
-        _gate.Prepare();
+        _gate.Prepare(_root);
         _create = RunAsync("create", "--bundle", _bundle, "--pid-file", Path.Combine(_bundle, "pid"), Id);
         await _gate.WaitForCreateAsync(FailureOf(_create), cancellationToken);
     }
@@ -151,7 +152,8 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
 
         if (Directory.Exists(_bundle))
         {
-            Directory.Delete(_bundle, recursive: true);
+            DirectoryCleaner.Empty(_bundle, cancellationToken);
+            Directory.Delete(_bundle);
         }
 
         await DisposeAsync();
