@@ -4,7 +4,7 @@ namespace ContainerMigrate.Linux.Runtimes.Docker;
 
 /// <summary>What has to be sent to dockerd to make a container from <see cref="DockerSettings"/>.</summary>
 /// <param name="Body">Body of <c>POST /containers/create</c>.</param>
-/// <param name="Connections">Networks beyond the first, in order: name, and the endpoint for <c>POST /networks/NAME/connect</c>.</param>
+/// <param name="Connections">Networks that the body cannot hold, in order: name, and the endpoint for <c>POST /networks/NAME/connect</c>.</param>
 internal sealed record DockerCreateRequest(JsonObject Body, IReadOnlyList<(string Network, JsonObject Endpoint)> Connections)
 {
     /// <summary>Annotations of containers came with 1.43; an older daemon would drop them without a word.</summary>
@@ -36,20 +36,25 @@ internal sealed record DockerCreateRequest(JsonObject Body, IReadOnlyList<(strin
         }
 
         body["HostConfig"] = hostConfig;
-        var several = settings.Networks.Count > 1;
-        if (settings.Networks.Count > 0)
+        var networks = settings.Networks;
+        if (networks.Count == 0)
         {
-            var first = settings.Networks[0];
-            body["NetworkingConfig"] = new JsonObject
-            {
-                ["EndpointsConfig"] = new JsonObject { [first.Network.Name] = first.ToEndpoint(api, several) },
-            };
-            if (api < NetworkAttachment.EndpointMacApi && first.Mac is not null)
-            {
-                body["MacAddress"] = first.Mac;
-            }
+            return new DockerCreateRequest(body, []);
         }
 
-        return new DockerCreateRequest(body, [.. settings.Networks.Skip(1).Select(n => (n.Network.Name, n.ToEndpoint(api, several)))]);
+        // Before 1.44 a container is created on one network, which takes its MAC address from Config. Afterwards all are given at once:
+        // a MAC address given to /networks/NAME/connect is forgotten at the start (seen on 28.5.2).
+        var atOnce = api >= NetworkAttachment.EndpointMacApi ? networks : networks.Take(1);
+        body["NetworkingConfig"] = new JsonObject
+        {
+            ["EndpointsConfig"] = new JsonObject(atOnce.Select(n => KeyValuePair.Create(n.Network.Name, (JsonNode?)n.ToEndpoint(api, networks.Count > 1)))),
+        };
+        if (api < NetworkAttachment.EndpointMacApi && networks[0].Mac is { } mac)
+        {
+            body["MacAddress"] = mac;
+        }
+
+        var later = networks.Skip(atOnce.Count()).Select(n => (n.Network.Name, n.ToEndpoint(api, named: true)));
+        return new DockerCreateRequest(body, [.. later]);
     }
 }

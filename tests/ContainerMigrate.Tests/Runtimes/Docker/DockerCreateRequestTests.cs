@@ -21,7 +21,7 @@ public sealed class DockerCreateRequestTests
     }
 
     [Fact]
-    public void AsksForTheSamePlaceInTheFirstNetworkAndConnectsTheOthers()
+    public void AsksForTheSamePlaceInAllNetworksAtOnce()
     {
         var settings = RecordedAnswers.Read(26, "full");
 
@@ -33,9 +33,21 @@ public sealed class DockerCreateRequestTests
         lan["IPAMConfig"]!["IPv6Address"]!.GetValue<string>().ShouldBe(settings.Networks[0].IPv6);
         lan["MacAddress"]!.GetValue<string>().ShouldBe("02:42:0a:4d:00:33");
         lan["Aliases"]!.ToJsonString().ShouldBe("""["web","www"]""");
+        var back = request.Body["NetworkingConfig"]!["EndpointsConfig"]!["back"]!;
+        back["IPAMConfig"]!["IPv4Address"]!.GetValue<string>().ShouldBe("10.90.0.7");
+        back["MacAddress"]!.GetValue<string>().ShouldBe("02:42:0a:5a:00:07");
+        request.Connections.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void ConnectsOldDockerToTheOtherNetworksAfterwards()
+    {
+        var request = DockerCreateRequest.Build(RecordedAnswers.Read(26, "full"), "ctm-small:1", "m1", Docker20);
+
+        request.Body["NetworkingConfig"]!["EndpointsConfig"]!.AsObject().Select(e => e.Key).ShouldBe(["lan"]);
         var (network, endpoint) = request.Connections.ShouldHaveSingleItem();
         network.ShouldBe("back");
-        endpoint["IPAMConfig"]!["IPv4Address"]!.GetValue<string>().ShouldBe("10.90.0.7");
+        endpoint["IPAMConfig"]!["IPv6Address"]!.GetValue<string>().ShouldBe("fd90::7");
     }
 
     [Fact]
