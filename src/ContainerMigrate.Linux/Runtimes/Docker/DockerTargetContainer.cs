@@ -201,8 +201,17 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
         catch (DockerApiException e)
         {
             LogStartFailed(_manifest.Name, e.Message);
-            return e.Message;
+            return OwnReason(e.Message);
         }
+    }
+
+    // What the wrapper said arrives behind dockerd's, containerd's and the shim's own words, and before ": unknown" of gRPC.
+    private static string OwnReason(string message)
+    {
+        const string Wrapper = "ctmigrate: ", Status = ": unknown";
+        var own = message.LastIndexOf(Wrapper, StringComparison.Ordinal);
+        var reason = own < 0 ? message : message[(own + Wrapper.Length)..];
+        return reason.EndsWith(Status, StringComparison.Ordinal) ? reason[..^Status.Length] : reason;
     }
 
     private async Task WaitUntilRunningAsync(CancellationToken cancellationToken)
