@@ -38,7 +38,6 @@ public sealed class RuncBundleTests
     [InlineData("$.linux.intelRdt", "{}", CheckNames.Settings, "linux.intelRdt")]
     [InlineData("$.linux.CgroupsPath", "\"/other\"", CheckNames.Settings, "linux.CgroupsPath")]
     [InlineData("$.linux.seccomp.listenerPath", "\"/run/x.sock\"", CheckNames.Settings, "'listenerPath'")]
-    [InlineData("$.linux.cgroupsPath", "null", CheckNames.Settings, "cgroupsPath")]
     [InlineData("$.linux.cgroupsPath", "\"/../x\"", CheckNames.Settings, "cgroupsPath")]
     [InlineData("$.linux.cgroupsPath", "\"/\"", CheckNames.Settings, "cgroupsPath")]
     [InlineData("$.linux.cgroupsPath", "\"/x\\naction-script /rootfs/evil\"", CheckNames.Settings, "cgroupsPath")]
@@ -89,7 +88,7 @@ public sealed class RuncBundleTests
                 Should.NotThrow(() => RuncBundle.Check(config), $"{path} = {value}");
                 if (RuncBundle.Check(config).Count == 0)
                 {
-                    Should.NotThrow(() => (RuncBundle.NetworkName(config), RuncBundle.Adapt(config, null)), $"{path} = {value}");
+                    Should.NotThrow(() => (RuncBundle.NetworkName(config), RuncBundle.Adapt(config, "web", null)), $"{path} = {value}");
                 }
             }
         }
@@ -108,7 +107,7 @@ public sealed class RuncBundleTests
         config["annotations"] = new JsonObject { ["org.criu.config"] = "/var/lib/ctmigrate/x", ["a"] = "b" };
         config["root"]!["path"] = "/srv/other";
 
-        var adapted = RuncBundle.Adapt(config, "/run/netns/web");
+        var adapted = RuncBundle.Adapt(config, "web", "/run/netns/web");
 
         adapted["root"]!["path"]!.GetValue<string>().ShouldBe("rootfs");
         adapted["annotations"]!.ToJsonString().ShouldBe("""{"a":"b"}""");
@@ -123,7 +122,17 @@ public sealed class RuncBundleTests
 
         var own = Set(Parse(Spec), "$.linux.namespaces[1]", JsonNode.Parse("""{"type":"network"}"""));
         RuncBundle.NetworkName(own).ShouldBeNull();
-        RuncBundle.Adapt(own, null)["linux"]!["namespaces"]![1]!.ToJsonString().ShouldBe("""{"type":"network"}""");
+        RuncBundle.Adapt(own, "web", null)["linux"]!["namespaces"]![1]!.ToJsonString().ShouldBe("""{"type":"network"}""");
+    }
+
+    [Fact]
+    public void BundleWithoutACgroupGetsOneOfItsOwn()
+    {
+        var config = Parse(Spec);
+        config["linux"]!.AsObject().Remove("cgroupsPath");
+
+        RuncBundle.Check(config).ShouldBeEmpty();
+        RuncBundle.Adapt(config, "web", null)["linux"]!["cgroupsPath"]!.GetValue<string>().ShouldBe("/web");
     }
 
     private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
