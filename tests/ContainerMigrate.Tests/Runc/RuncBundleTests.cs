@@ -38,6 +38,7 @@ public sealed class RuncBundleTests
     [InlineData("$.linux.intelRdt", "{}", CheckNames.Settings, "linux.intelRdt")]
     [InlineData("$.linux.CgroupsPath", "\"/other\"", CheckNames.Settings, "linux.CgroupsPath")]
     [InlineData("$.linux.seccomp.listenerPath", "\"/run/x.sock\"", CheckNames.Settings, "'listenerPath'")]
+    [InlineData("$.linux.cgroupsPath", "[]", CheckNames.Settings, "not an OCI runtime configuration")]
     [InlineData("$.linux.cgroupsPath", "\"/../x\"", CheckNames.Settings, "cgroupsPath")]
     [InlineData("$.linux.cgroupsPath", "\"/\"", CheckNames.Settings, "cgroupsPath")]
     [InlineData("$.linux.cgroupsPath", "\"/x\\naction-script /rootfs/evil\"", CheckNames.Settings, "cgroupsPath")]
@@ -116,6 +117,17 @@ public sealed class RuncBundleTests
     }
 
     [Fact]
+    public void CgroupIsNamedWhereItWasNot()
+    {
+        var config = Parse(Spec);
+        config["linux"]!.AsObject().Remove("cgroupsPath");
+
+        RuncBundle.Check(config).ShouldBeEmpty();
+        RuncBundle.Adapt(config, "web", null)["linux"]!["cgroupsPath"]!.GetValue<string>().ShouldBe("/web");
+        RuncBundle.Adapt(Parse(Spec), "other", null)["linux"]!["cgroupsPath"]!.GetValue<string>().ShouldBe("/web");
+    }
+
+    [Fact]
     public void NetworkNamespaceIsNamedOrRuncsOwn()
     {
         RuncBundle.NetworkName(Parse(Spec)).ShouldBe("web");
@@ -123,16 +135,6 @@ public sealed class RuncBundleTests
         var own = Set(Parse(Spec), "$.linux.namespaces[1]", JsonNode.Parse("""{"type":"network"}"""));
         RuncBundle.NetworkName(own).ShouldBeNull();
         RuncBundle.Adapt(own, "web", null)["linux"]!["namespaces"]![1]!.ToJsonString().ShouldBe("""{"type":"network"}""");
-    }
-
-    [Fact]
-    public void BundleWithoutACgroupGetsOneOfItsOwn()
-    {
-        var config = Parse(Spec);
-        config["linux"]!.AsObject().Remove("cgroupsPath");
-
-        RuncBundle.Check(config).ShouldBeEmpty();
-        RuncBundle.Adapt(config, "web", null)["linux"]!["cgroupsPath"]!.GetValue<string>().ShouldBe("/web");
     }
 
     private static JsonObject Parse(string json) => JsonNode.Parse(json)!.AsObject();
