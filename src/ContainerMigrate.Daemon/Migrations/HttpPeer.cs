@@ -183,11 +183,12 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
 
         private async Task ProduceAsync(Stream stream, CancellationToken token)
         {
+            await using var wire = new WireStream(stream);
             try
             {
-                await write(stream, token);
+                await write(wire, token);
             }
-            catch (Exception e) when (e is MigrationException or InvalidDataException or UnauthorizedAccessException or FileNotFoundException)
+            catch (Exception e) when (e is not OperationCanceledException && !wire.IsBroken)
             {
                 ProducerFailure = e;
                 throw new IOException(e.Message, e);

@@ -103,8 +103,15 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
             return false;
         }
 
-        cancel.Cancel();
-        return true;
+        try
+        {
+            cancel.Cancel();
+            return true;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false; // it has ended just now
+        }
     }
 
     /// <summary>After a start of the daemon: carries on or undoes a departure that is not closed.</summary>
