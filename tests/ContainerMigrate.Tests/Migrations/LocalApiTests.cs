@@ -1,0 +1,190 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using ContainerMigrate.Api;
+using ContainerMigrate.Migration;
+using ContainerMigrate.Tests.Migration;
+using Shouldly;
+using Xunit;
+
+namespace ContainerMigrate.Tests.Migrations;
+
+/// <summary>A migration from the operator's request to its end, through both APIs.</summary>
+public sealed class LocalApiTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task WholeMigration()
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+
+        var id = await StartAsync(daemons, Samples.Request);
+        var last = await FollowAsync(daemons, id);
+
+        (last.Phase, last.ExitCode, last.Failure).ShouldBe((MigrationPhase.Done, ExitCodes.Done, null));
+        last.Result!.DestinationId.ShouldBe("c0ffee");
+        (daemons.From.Exists, daemons.To.Runs).ShouldBe((false, true));
+        daemons.To.Arrival!.Policy.ShouldBe(Machine.Always.ToJsonString());
+        var there = (await daemons.Destination.Local.GetFromJsonAsync("/v1/migrations", ApiJson.Default.MigrationList, Token))!.Migrations.ShouldHaveSingleItem();
+        (there.Id, there.Role, there.Phase, there.Source, there.Destination).ShouldBe((id, "destination", MigrationPhase.Done, "h1", "h2"));
+        var history = (await daemons.Source.Local.GetFromJsonAsync("/v1/history?container=web", ApiJson.Default.MigrationList, Token))!;
+        history.Migrations.ShouldHaveSingleItem().Id.ShouldBe(id);
+    }
+
+    [Fact]
+    public async Task ThereAndBackAgain()
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+        await FollowAsync(daemons, await StartAsync(daemons, Samples.Request));
+
+        // Neither host takes the first migration for one that is still under way.
+        daemons.To.Exists = true;
+        daemons.To.Arrival = null;
+        var response = await daemons.Destination.Local.PostAsJsonAsync("/v1/migrations", Samples.Request with { Host = "h1" }, ApiJson.Default.MigrateRequest, Token);
+
+        response.StatusCode.ShouldBe(HttpStatusCode.Accepted, await response.Content.ReadAsStringAsync(Token));
+    }
+
+    [Fact]
+    public async Task FailureOnTheOtherHostIsToldHere()
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+        daemons.DestinationLife.Before = (s, _) => s == "restore" ? throw new MigrationException("restore", "CRIU: it broke", "the whole log is there") : Task.CompletedTask;
+
+        var last = await FollowAsync(daemons, await StartAsync(daemons, Samples.Request));
+
+        (last.Phase, last.ExitCode).ShouldBe((MigrationPhase.Aborted, ExitCodes.FailedSourceRunning));
+        last.Failure.ShouldBe(new MigrationFailure("h2", "restore", "CRIU: it broke", "the whole log is there"));
+        (last.SourceState, last.DestinationState).ShouldBe(("running", "absent"));
+        (daemons.From.Runs, daemons.To.Arrival).ShouldBe((true, null));
+    }
+
+    [Fact]
+    public async Task CancelledMigrationLeavesTheContainerHere()
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+        var reached = new TaskCompletionSource();
+        daemons.SourceLife.Before = async (s, token) =>
+        {
+            if (s == "dump")
+            {
+                reached.SetResult();
+                await Task.Delay(Timeout.Infinite, token);
+            }
+        };
+        var id = await StartAsync(daemons, Samples.Request);
+        await reached.Task.WaitAsync(TimeSpan.FromSeconds(30), Token);
+
+        // An unambiguous beginning of the id will do.
+        (await daemons.Source.Local.PostAsync($"/v1/migrations/{id[..^2]}/cancel", null, Token)).EnsureSuccessStatusCode();
+
+        (await FollowAsync(daemons, id)).ExitCode.ShouldBe(ExitCodes.Cancelled);
+        daemons.From.Runs.ShouldBeTrue();
+        var again = await daemons.Source.Local.PostAsync($"/v1/migrations/{id}/cancel", null, Token);
+        (await again.Content.ReadFromJsonAsync(ApiJson.Default.ApiError, Token))!.Message.ShouldContain("it has ended");
+    }
+
+    [Fact]
+    public async Task OneMigrationAtATime()
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+        daemons.SourceLife.Before = (s, token) => s == "dump" ? Task.Delay(Timeout.Infinite, token) : Task.CompletedTask;
+        var id = await StartAsync(daemons, Samples.Request);
+
+        var second = await daemons.Source.Local.PostAsJsonAsync("/v1/migrations", Samples.Request, ApiJson.Default.MigrateRequest, Token);
+
+        var error = await second.Content.ReadFromJsonAsync(ApiJson.Default.ApiError, Token);
+        error!.ExitCode.ShouldBe(ExitCodes.Refused);
+        error.Message.ShouldContain($"migration {id} of that container is under way");
+    }
+
+    [Fact]
+    public async Task StoppedDaemonGivesTheContainerBackFirst()
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+        var reached = new TaskCompletionSource();
+        daemons.SourceLife.Before = async (s, token) =>
+        {
+            if (s == "dump")
+            {
+                reached.SetResult();
+                await Task.Delay(Timeout.Infinite, token);
+            }
+        };
+        await StartAsync(daemons, Samples.Request);
+        await reached.Task.WaitAsync(TimeSpan.FromSeconds(30), Token);
+
+        await daemons.StopSourceAsync();
+
+        (daemons.From.Frozen, daemons.From.Fenced, daemons.To.Arrival).ShouldBe((false, false, null));
+    }
+
+    [Theory]
+    [InlineData("""{"container":"db","host":"h2"}""", ExitCodes.Refused, "no container 'db' here")]
+    [InlineData("""{"container":"web","host":"h9"}""", ExitCodes.Refused, "h9 is not paired with this host")]
+    [InlineData("""{"container":"web","host":"h1"}""", ExitCodes.Refused, "h1 is this host")]
+    [InlineData("""{"container":"web","host":"localhost"}""", ExitCodes.Refused, "localhost is this host")]
+    [InlineData("""{"container":"web","host":"h2","skip":["all"]}""", ExitCodes.Refused, "there is no check 'all'")]
+    [InlineData("""{"container":"web","host":"h2","mode":"postcopy"}""", ExitCodes.Usage, "mode 'postcopy'")]
+    [InlineData("""{"container":"web","host":"h2","deadline_seconds":-1}""", ExitCodes.Usage, "deadline")]
+    [InlineData("""{"container":"web"}""", ExitCodes.Usage, "cannot be read")]
+    [InlineData("null", ExitCodes.Usage, "cannot be read")]
+    [InlineData("garbage", ExitCodes.Usage, "cannot be read")]
+    public async Task WrongRequestIsRefusedAndTouchesNothing(string body, int exitCode, string message)
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+        using var content = new StringContent(body, System.Text.Encoding.UTF8, "application/json");
+
+        var response = await daemons.Source.Local.PostAsync("/v1/migrations", content, Token);
+
+        var error = (await response.Content.ReadFromJsonAsync(ApiJson.Default.ApiError, Token))!;
+        error.ExitCode.ShouldBe(exitCode, error.Message);
+        error.Message.ShouldContain(message);
+        daemons.From.Journals.ShouldBeEmpty();
+        daemons.SourceLife.Log.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task DryRunTouchesNothing()
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+
+        var last = await FollowAsync(daemons, await StartAsync(daemons, Samples.Request with { DryRun = true }));
+
+        last.ExitCode.ShouldBe(ExitCodes.Done);
+        daemons.From.Journals.ShouldBeEmpty();
+        daemons.To.Journals.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task HostThatDoesNotAnswerIsRefused()
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+        await daemons.StopDestinationAsync();
+
+        var response = await daemons.Source.Local.PostAsJsonAsync("/v1/check", new CheckRequest { Container = "web", Host = "h2" }, ApiJson.Default.CheckRequest, Token);
+
+        var error = (await response.Content.ReadFromJsonAsync(ApiJson.Default.ApiError, Token))!;
+        (error.ExitCode, error.Failure!.Host).ShouldBe((ExitCodes.Refused, "h2"));
+    }
+
+    private static async Task<string> StartAsync(TwoDaemons daemons, MigrateRequest request)
+    {
+        var response = await daemons.Source.Local.PostAsJsonAsync("/v1/migrations", request, ApiJson.Default.MigrateRequest, Token);
+        response.StatusCode.ShouldBe(HttpStatusCode.Accepted, await response.Content.ReadAsStringAsync(Token));
+        return (await response.Content.ReadFromJsonAsync(ApiJson.Default.MigrationAccepted, Token))!.Id;
+    }
+
+    private static async Task<MigrationStatus> FollowAsync(TwoDaemons daemons, string id)
+    {
+        using var stream = new StreamReader(await daemons.Source.Local.GetStreamAsync($"/v1/migrations/{id}/events", Token));
+        MigrationStatus? last = null;
+        while (await stream.ReadLineAsync(Token) is { } line)
+        {
+            last = JsonSerializer.Deserialize(line, ApiJson.Default.MigrationStatus);
+        }
+
+        return last!;
+    }
+}
