@@ -12,7 +12,7 @@ public sealed class BandwidthLimit(long? bitsPerSecond, TimeProvider time)
 
     private readonly Lock _lock = new();
     private readonly long _start = time.GetTimestamp();
-    private TimeSpan _nextFree;
+    private TimeSpan _nextFree = -Burst;
 
     /// <summary>Returns when <paramref name="bytes"/> may follow what has been sent.</summary>
     public Task TakeAsync(int bytes, CancellationToken cancellationToken)
