@@ -7,6 +7,9 @@ namespace ContainerMigrate.Linux.Runtimes.Docker;
 /// <param name="Directory">Absolute path.</param>
 internal sealed record ContainerCgroup(string Directory)
 {
+    private static readonly TimeSpan KilledWithin = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan KillPoll = TimeSpan.FromMilliseconds(2);
+
     /// <summary>Finds it by the container's init.</summary>
     /// <param name="id">Has to be a part of the path: a process that sits elsewhere belongs to somebody else.</param>
     /// <exception cref="MigrationException">The process is gone, or not in a cgroup of this container.</exception>
@@ -86,19 +89,45 @@ internal sealed record ContainerCgroup(string Directory)
         });
     }
 
-    /// <summary>Kills everything in it at once, frozen or not (Linux 5.14); nothing happens on older kernels, or when it is gone.</summary>
-    public void Kill()
+    /// <summary>
+    /// Kills everything in it at once, frozen or not (Linux 5.14), and thaws it when it is empty: runc takes a frozen cgroup for a paused
+    /// container, and would leave it behind. On older kernels nothing happens.
+    /// </summary>
+    public async Task KillAsync(CancellationToken cancellationToken)
     {
         try
         {
-            File.WriteAllText(Path.Combine(Directory, "cgroup.kill"), "1");
-            // Every task has its SIGKILL by now and none returns to its program. In a frozen cgroup they die as well, but runc calls
-            // a container "paused" whose cgroup is frozen, and refuses to delete it: its shim would stay for ever.
-            File.WriteAllText(Path.Combine(Directory, "cgroup.freeze"), "0");
+            await File.WriteAllTextAsync(Path.Combine(Directory, "cgroup.kill"), "1", cancellationToken);
+            for (var waited = TimeSpan.Zero; waited < KilledWithin; waited += KillPoll)
+            {
+                if (File.ReadLines(Path.Combine(Directory, "cgroup.events")).Contains("populated 0"))
+                {
+                    await File.WriteAllTextAsync(Path.Combine(Directory, "cgroup.freeze"), "0", cancellationToken);
+                    return;
+                }
+
+                await Task.Delay(KillPoll, cancellationToken);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // What is left is the runtime's to kill.
+            // It is gone, or what is left is the runtime's to kill.
+        }
+    }
+
+    /// <summary>Removes what runc left of it: where it was quicker than our thaw, it took the container for paused and its cgroup for needed.</summary>
+    public void RemoveRest()
+    {
+        try
+        {
+            foreach (var directory in System.IO.Directory.GetDirectories(Directory, "*", SearchOption.AllDirectories).OrderByDescending(d => d.Length).Append(Directory))
+            {
+                System.IO.Directory.Delete(directory); // rmdir: the kernel refuses while anything lives in it
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Gone already, as it should be.
         }
     }
 

@@ -132,8 +132,11 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
         ArgumentNullException.ThrowIfNull(reference);
         return CallAsync("destroy", async () =>
         {
-            KillAtOnce(await _client.FindAsync($"/containers/{reference.Id}/json", cancellationToken), reference.Id);
+            // All processes die in the same moment; dockerd's own kill takes init first and thaws a paused container on the way.
+            var cgroup = FindCgroup(await _client.FindAsync($"/containers/{reference.Id}/json", cancellationToken), reference.Id);
+            await (cgroup?.KillAsync(cancellationToken) ?? Task.CompletedTask);
             await DockerRemoval.RemoveAsync(_client, _inspector, _options, reference.Id, withVolumes: false, cancellationToken);
+            cgroup?.RemoveRest();
             // It may have come here by a migration itself; its restore ends with it.
             await using var gate = new RestoreGate(_layout.RestoreDirectory(reference.Id), _timeouts, _logger);
             gate.Delete();
@@ -255,19 +258,21 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
         }
     }
 
-    // All processes die in the same moment; dockerd's own kill takes init first and thaws a paused container on the way.
-    private void KillAtOnce(JsonNode? inspect, string id)
+    private ContainerCgroup? FindCgroup(JsonNode? inspect, string id)
     {
-        if ((int)inspect.Object("State").Number("Pid") is > 0 and var pid)
+        if ((int)inspect.Object("State").Number("Pid") is not (> 0 and var pid))
         {
-            try
-            {
-                ContainerCgroup.Find(pid, id, _options.CgroupMount).Kill();
-            }
-            catch (MigrationException e)
-            {
-                LogNoCgroup(id, e.Failure.Cause);
-            }
+            return null;
+        }
+
+        try
+        {
+            return ContainerCgroup.Find(pid, id, _options.CgroupMount);
+        }
+        catch (MigrationException e)
+        {
+            LogNoCgroup(id, e.Failure.Cause);
+            return null;
         }
     }
 
