@@ -237,7 +237,7 @@ public sealed partial class SourceMigration
         }
 
         // Memory is copied while frozen: a limit below the time that takes would refuse every large container.
-        var predicted = TimeSpan.FromMilliseconds(3 * (plan.Report.PredictedPauseMs ?? 0));
+        var predicted = TimeSpan.FromMilliseconds(5 * (plan.Report.PredictedPauseMs ?? 0));
         return predicted > _environment.Limits.FreezeTimeout ? predicted : _environment.Limits.FreezeTimeout;
     }
 
