@@ -38,6 +38,9 @@ public sealed record ContainerManifest
     /// <summary>Bytes and entries of the writable layer (runc: of the whole root file system).</summary>
     public long WritableLayerBytes { get; init; }
 
+    /// <summary>Files, directories and links of the writable layer; 0 when nobody has counted them.</summary>
+    public long WritableLayerEntries { get; init; }
+
     /// <summary>Bytes of the runtime's log that go along.</summary>
     public long LogBytes { get; init; }
 

@@ -61,7 +61,7 @@ public static class ManifestValidator
             return "a mount's path is too long";
         }
 
-        return manifest.MemoryBytes is < 0 or > MaxBytes || manifest.WritableLayerBytes is < 0 or > MaxBytes || manifest.LogBytes is < 0 or > MaxBytes || manifest.ProcessCount < 0 ? "a size is out of range" : null;
+        return manifest.MemoryBytes is < 0 or > MaxBytes || manifest.WritableLayerBytes is < 0 or > MaxBytes || manifest.LogBytes is < 0 or > MaxBytes || manifest.WritableLayerEntries < 0 || manifest.ProcessCount < 0 ? "a size is out of range" : null;
     }
 
     /// <summary>True for what Docker and runc accept as a container's name or id.</summary>

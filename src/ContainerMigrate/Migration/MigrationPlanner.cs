@@ -86,7 +86,7 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
             Destination = peer.Name,
             Findings = findings,
             Checked = [.. CheckNames.All.Where(n => !request.Skip.Contains(n))],
-            PredictedPauseMs = DowntimeEstimate.StopAndCopyMs(container.Manifest.MemoryBytes, container.Manifest.WritableLayerBytes, container.Manifest.ProcessCount),
+            PredictedPauseMs = DowntimeEstimate.StopAndCopyMs(container.Manifest.MemoryBytes, container.Manifest.WritableLayerBytes, container.Manifest.WritableLayerEntries, container.Manifest.ProcessCount),
             MemoryBytes = container.Manifest.MemoryBytes,
             WritableLayerBytes = container.Manifest.WritableLayerBytes,
             ImageBytesToSend = imageBytes,

@@ -7,22 +7,23 @@ namespace ContainerMigrate.Tests.Migration;
 public sealed class DowntimeEstimateTests
 {
     [Fact]
-    public void SmallContainerTakesTheFixedCost() => DowntimeEstimate.StopAndCopyMs(0, 0, 0).ShouldBeInRange(100, 1000);
+    public void SmallContainerTakesTheFixedCost() => DowntimeEstimate.StopAndCopyMs(0, 0, 0, 0).ShouldBeInRange(100, 1000);
 
     [Fact]
     public void MemoryAndFilesCountAlike() =>
-        DowntimeEstimate.StopAndCopyMs(1 << 30, 0, 1).ShouldBe(DowntimeEstimate.StopAndCopyMs(0, 1 << 30, 1));
+        DowntimeEstimate.StopAndCopyMs(1 << 30, 0, 0, 1).ShouldBe(DowntimeEstimate.StopAndCopyMs(0, 1 << 30, 0, 1));
 
     [Fact]
     public void GrowsWithEverything()
     {
-        var small = DowntimeEstimate.StopAndCopyMs(1 << 20, 1 << 20, 1);
+        var small = DowntimeEstimate.StopAndCopyMs(1 << 20, 1 << 20, 0, 1);
 
-        DowntimeEstimate.StopAndCopyMs(1 << 30, 1 << 20, 1).ShouldBeGreaterThan(small);
-        DowntimeEstimate.StopAndCopyMs(1 << 20, 1 << 30, 1).ShouldBeGreaterThan(small);
-        DowntimeEstimate.StopAndCopyMs(1 << 20, 1 << 20, 100).ShouldBeGreaterThan(small);
+        DowntimeEstimate.StopAndCopyMs(1 << 30, 1 << 20, 0, 1).ShouldBeGreaterThan(small);
+        DowntimeEstimate.StopAndCopyMs(1 << 20, 1 << 30, 0, 1).ShouldBeGreaterThan(small);
+        DowntimeEstimate.StopAndCopyMs(1 << 20, 1 << 20, 0, 100).ShouldBeGreaterThan(small);
+        DowntimeEstimate.StopAndCopyMs(1 << 20, 1 << 20, 10_000, 1).ShouldBeGreaterThan(small);
     }
 
     [Fact]
-    public void StaysANumberForTheLargest() => double.IsFinite(DowntimeEstimate.StopAndCopyMs(1L << 50, 1L << 50, int.MaxValue)).ShouldBeTrue();
+    public void StaysANumberForTheLargest() => double.IsFinite(DowntimeEstimate.StopAndCopyMs(1L << 50, 1L << 50, 0, int.MaxValue)).ShouldBeTrue();
 }

@@ -102,6 +102,7 @@ public sealed class RuncRuntime : IContainerRuntime
                 Settings = new JsonObject { [ConfigKey] = config },
                 MemoryBytes = Cgroups.ProcessCgroup.ReadMemoryBytes(cgroup, processes),
                 WritableLayerBytes = files.ContentBytes,
+                WritableLayerEntries = files.Entries,
                 ProcessCount = processes.Count,
             },
         };
