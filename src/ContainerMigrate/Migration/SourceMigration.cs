@@ -14,6 +14,8 @@ namespace ContainerMigrate.Migration;
 /// </summary>
 public sealed partial class SourceMigration
 {
+    private const int ProbeBytes = 8 << 20;
+
     private static readonly TimeSpan AbortTimeout = TimeSpan.FromSeconds(5);
 
     private readonly MigrationEnvironment _environment;
@@ -154,6 +156,7 @@ public sealed partial class SourceMigration
                 (stream, _, token) => plan.Runtime.ExportImageAsync(image, reserved.MissingLayers, stream, token), ahead.Token));
         }
 
+        await Guard("transfer", deadline, () => SendProbeAsync(ahead.Token));
         var log = await SendLogAsync(container, LogPosition.Start, ahead.Token);
         var policy = await plan.Runtime.ReadRestartPolicyAsync(container.Reference, ahead.Token);
         Step(MigrationPhase.PreCopy, "taking the restart policy away", new JsonObject { [JournalKeys.RestartPolicy] = policy.DeepClone() });
@@ -215,6 +218,36 @@ public sealed partial class SourceMigration
     private Task<StreamReply> SendLayerAsync(SourceContainer container, CancellationToken cancellationToken) =>
         SendAsync(BulkTransfer.Layer, "dumping, sending files", container.Manifest.WritableLayerBytes,
             (stream, progress, token) => _environment.Copier.SendAsync(container.WritableLayerDirectory, stream, progress, token), cancellationToken);
+
+    // The first transfer of a daemon's life takes several times as long as the second: its code is compiled on the way.
+    private async Task SendProbeAsync(CancellationToken cancellationToken)
+    {
+        var directory = Directory.CreateDirectory(Path.Combine(_journal.Directory, "probe")).FullName;
+        try
+        {
+            var content = new byte[1 << 20];
+            Array.Fill(content, (byte)0xA5); // not zero, which would be a hole
+            await using (var file = new FileStream(Path.Combine(directory, "pages-1.img"), FileMode.Create, FileAccess.Write))
+            {
+                for (var written = 0; written < ProbeBytes; written += content.Length)
+                {
+                    await file.WriteAsync(content, cancellationToken);
+                }
+            }
+
+            var start = _environment.Time.GetTimestamp();
+            await SendAsync(BulkTransfer.Probe, "trying the connection", 2 * ProbeBytes, async (stream, progress, token) =>
+            {
+                await _environment.Pages.SendAsync(directory, Task.CompletedTask, stream, progress, token);
+                await _environment.Copier.SendAsync(directory, stream, progress, token);
+            }, cancellationToken);
+            LogProbed(Math.Round(2 * ProbeBytes / 1e6 / _environment.Time.GetElapsedTime(start).TotalSeconds));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
 
     // Twice: most of it while the container runs, and in the pause what came since then.
     private async Task<LogPosition> SendLogAsync(SourceContainer container, LogPosition from, CancellationToken cancellationToken)
@@ -376,6 +409,9 @@ public sealed partial class SourceMigration
 
     [LoggerMessage(LogLevel.Information, "{Phase}: {Activity}")]
     private partial void LogPhase(MigrationPhase phase, string activity);
+
+    [LoggerMessage(LogLevel.Debug, "the connection carries {Megabytes} MB/s at first")]
+    private partial void LogProbed(double megabytes);
 
     [LoggerMessage(LogLevel.Warning, "given up, the container runs here: {Failure}")]
     private partial void LogAborted(string failure);

@@ -14,6 +14,8 @@ namespace ContainerMigrate.Migration;
 /// </summary>
 public sealed partial class TargetMigration : IAsyncDisposable
 {
+    private const long MaxProbeBytes = 64 << 20;
+
     private readonly MigrationEnvironment _environment;
     private readonly IMigrationJournal _journal;
     private readonly ContainerManifest _manifest;
@@ -91,6 +93,27 @@ public sealed partial class TargetMigration : IAsyncDisposable
         await CreateAsync(use.Token);
         return new StreamReply(1, 0);
     }
+
+    /// <summary>Takes what the source sends to try the connection, and throws it away.</summary>
+    public Task<StreamReply> ReceiveProbeAsync(Stream source, CancellationToken cancellationToken) =>
+        RememberAsync(async () =>
+        {
+            using var use = await EnterAsync(cancellationToken);
+            Expect(MigrationPhase.Reserved);
+            var directory = Path.Combine(_journal.Directory, "probe");
+            var pages = Directory.CreateDirectory(Path.Combine(directory, "pages")).FullName;
+            var tree = Directory.CreateDirectory(Path.Combine(directory, "tree")).FullName;
+            try
+            {
+                var bytes = await _environment.Pages.ReceiveAsync(pages, source, MaxProbeBytes, use.Token);
+                var totals = await _environment.Copier.ReceiveAsync(tree, source, MaxProbeBytes, use.Token);
+                return new StreamReply(totals.Entries, bytes + totals.ContentBytes);
+            }
+            finally
+            {
+                Directory.Delete(directory, recursive: true);
+            }
+        });
 
     /// <summary>Takes the writable layer, then lets the runtime start up to the point where it needs the images.</summary>
     public Task<StreamReply> ReceiveLayerAsync(Stream source, CancellationToken cancellationToken) =>

@@ -36,6 +36,9 @@ public interface IPeer
 /// <summary>The bulk streams of a migration.</summary>
 public enum BulkTransfer
 {
+    /// <summary>A piece of the same formats that is thrown away: what both daemons have to compile and connect, they do before the freeze.</summary>
+    Probe,
+
     /// <summary>Layers of the image that the destination lacks.</summary>
     Image,
 
