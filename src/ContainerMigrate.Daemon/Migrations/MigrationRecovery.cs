@@ -6,7 +6,7 @@ namespace ContainerMigrate.Daemon.Migrations;
 /// <summary>At the daemon's start: takes up every migration that is not closed.</summary>
 internal sealed partial class MigrationRecovery(IJournalStore journals, MigrationService departures, PeerMigrations arrivals, ILogger<MigrationRecovery> logger) : IHostedService
 {
-    public async Task StartAsync(CancellationToken cancellationToken)
+    public Task StartAsync(CancellationToken cancellationToken)
     {
         var unfinished = journals.OpenUnfinished(out var damaged);
         foreach (var (id, reason) in damaged)
@@ -19,21 +19,31 @@ internal sealed partial class MigrationRecovery(IJournalStore journals, Migratio
             if (journal.Role == MigrationRole.Source)
             {
                 departures.Recover(journal);
-                continue;
             }
-
-            try
+            else
             {
-                await arrivals.RecoverAsync(journal, cancellationToken);
-            }
-            catch (Exception e) when (e is MigrationException or IOException or InvalidOperationException)
-            {
-                LogFailed(e, journal.MigrationId);
+                // Not waited for: a runtime that does not answer must not keep the daemon from its other work. Requests about this arrival wait.
+                _ = RecoverArrivalAsync(journal);
             }
         }
+
+        return Task.CompletedTask;
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private async Task RecoverArrivalAsync(IMigrationJournal journal)
+    {
+        try
+        {
+            await arrivals.RecoverAsync(journal, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            // A session's edge: the next request about it, the end of its lease or a restart tries again.
+            LogFailed(e, journal.MigrationId);
+        }
+    }
 
     [LoggerMessage(LogLevel.Error, "the journal of migration {Id} cannot be read and is left alone: {Reason}")]
     private partial void LogDamaged(string id, string reason);

@@ -113,9 +113,9 @@ public sealed partial class SourceMigration
                 {
                     await _peer.GetStateAsync(_journal.MigrationId, cancellationToken);
                 }
-                catch (Exception e) when (e is PeerUnreachableException or MigrationException)
+                catch (Exception e) when (e is not OperationCanceledException)
                 {
-                    // Whoever needs the peer next finds out and decides.
+                    // Whoever needs the peer next finds out and decides; nothing that happens here may end what is past GO.
                 }
             }
         }

@@ -16,6 +16,9 @@ public sealed partial class TargetMigration : IAsyncDisposable
 {
     private const long MaxProbeBytes = 64 << 20;
 
+    // The tree is rebuilt by then, and the hook at its gate waits for no more than half of this.
+    private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromMinutes(2);
+
     private readonly MigrationEnvironment _environment;
     private readonly IMigrationJournal _journal;
     private readonly ContainerManifest _manifest;
@@ -369,11 +372,12 @@ public sealed partial class TargetMigration : IAsyncDisposable
             var announced = AnnounceAsync();
             if (await _container.GetStateAsync(CancellationToken.None) != TargetContainerState.Running)
             {
-                await _container.ReleaseAsync(CancellationToken.None);
+                await ReleaseAsync(_container);
             }
 
             clock.Mark("resume");
             _running = true;
+            _failure = null;
             _goParts = clock.Parts.ToDictionary();
             Progress.Update(s => s with { Phase = MigrationPhase.Committed, Activity = "running here", DestinationState = _manifest.Paused ? "paused" : "running" });
             LogRunning(_manifest.Name);
@@ -391,6 +395,19 @@ public sealed partial class TargetMigration : IAsyncDisposable
             _failure = e.Failure with { Host = _environment.HostName };
             LogFailed(_failure.ToString());
             Progress.Update(s => s with { Failure = _failure });
+        }
+    }
+
+    private async Task ReleaseAsync(ITargetContainer container)
+    {
+        using var limit = new CancellationTokenSource(ReleaseTimeout, _environment.Time);
+        try
+        {
+            await container.ReleaseAsync(limit.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            throw new MigrationException("commit", $"the container does not run {ReleaseTimeout.TotalSeconds:0} s after the commit");
         }
     }
 
