@@ -71,6 +71,14 @@ internal sealed class DaemonLife :
 
     public void Kill() => _died.TrySetResult();
 
+    public void End(bool now)
+    {
+        if (now)
+        {
+            Kill();
+        }
+    }
+
     /// <summary>A step that cannot wait.</summary>
     public void Step(string what, Action effect)
     {

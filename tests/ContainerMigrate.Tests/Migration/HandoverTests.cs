@@ -96,6 +96,30 @@ public sealed class HandoverTests
     }
 
     [Fact]
+    public async Task ReleaseThatNeverEndsIsTriedAgain()
+    {
+        using var hosts = new TwoHosts();
+        var hangs = true;
+        hosts.Destination.Before = (s, token) =>
+        {
+            if (s != "release" || !hangs)
+            {
+                return Task.CompletedTask;
+            }
+
+            hangs = false;
+            _ = Task.Run(() => hosts.Time.Advance(TimeSpan.FromMinutes(2)), TestContext.Current.CancellationToken);
+            return Task.Delay(Timeout.Infinite, token);
+        };
+
+        await hosts.MigrateAsync();
+
+        hosts.ShouldRunOnDestination();
+        hosts.SourceJournal.Records.ShouldContain(r => r.Phase == MigrationPhase.InDoubt);
+        hosts.Destination.Arrivals.State(TwoHosts.Id, "h1").Failure.ShouldBeNull();
+    }
+
+    [Fact]
     public async Task RepeatedMessagesChangeNothing()
     {
         using var hosts = new TwoHosts();

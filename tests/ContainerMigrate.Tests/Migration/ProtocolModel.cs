@@ -15,6 +15,24 @@ internal enum Message
     IsDone,
 }
 
+/// <summary>Rules that could be broken.</summary>
+public enum ProtocolFlaw
+{
+    None,
+
+    /// <summary>The source gives the container back after GO, when nobody answers.</summary>
+    SourceThawsInDoubt,
+
+    /// <summary>A restarted source takes GO back like any other step.</summary>
+    SourceAbortsGoOnRestart,
+
+    /// <summary>The destination gives up without looking at what the gate has decided.</summary>
+    DestinationGivesUpUnseen,
+
+    /// <summary>The source destroys its copy once GO was sent.</summary>
+    SourceDestroysWithoutAnAnswer,
+}
+
 /// <summary>
 /// All that matters of a migration at one moment, on both hosts and between them. Messages are a set: each may come late, twice or never.
 /// </summary>
@@ -44,7 +62,8 @@ internal readonly record struct ProtocolState(
 /// the hook at the gate, each record and each effect a step of its own, each through the one table of transitions.
 /// </summary>
 /// <param name="lossy">Whether messages get lost and daemons crash; without, only what leads to an end is left.</param>
-internal sealed class ProtocolModel(bool lossy)
+/// <param name="flaw">A rule that is broken on purpose, to see that the search would find it.</param>
+internal sealed class ProtocolModel(bool lossy, ProtocolFlaw flaw = ProtocolFlaw.None)
 {
     /// <summary>Everything that can happen next, with its name.</summary>
     public IEnumerable<(string Step, ProtocolState Next)> Next(ProtocolState s)
@@ -73,13 +92,24 @@ internal sealed class ProtocolModel(bool lossy)
         }
     }
 
-    private static IEnumerable<(string Step, ProtocolState Next)> SourceSteps(ProtocolState s)
+    private IEnumerable<(string Step, ProtocolState Next)> SourceSteps(ProtocolState s)
     {
         if (!s.SourceUp)
         {
             // Recovery: before GO the abort is the first thing recorded.
-            yield return ("source restarts", (s.Source < Go ? Record(MigrationRole.Source, s, Aborted) : s) with { SourceUp = true });
+            var undoes = s.Source < Go || (s.Source == Go && flaw == ProtocolFlaw.SourceAbortsGoOnRestart);
+            yield return ("source restarts", (undoes ? Record(MigrationRole.Source, s, Aborted) : s) with { SourceUp = true });
             yield break;
+        }
+
+        if (s is { Source: InDoubt, Frozen: true } && flaw == ProtocolFlaw.SourceThawsInDoubt)
+        {
+            yield return ("source thaws in doubt", s with { Frozen = false });
+        }
+
+        if (s is { Source: Go, Exists: true } && flaw == ProtocolFlaw.SourceDestroysWithoutAnAnswer)
+        {
+            yield return ("source destroys its copy at GO", s with { Exists = false, Frozen = false });
         }
 
         switch (s.Source)
@@ -139,7 +169,7 @@ internal sealed class ProtocolModel(bool lossy)
         }
     }
 
-    private static IEnumerable<(string Step, ProtocolState Next)> DestinationSteps(ProtocolState s)
+    private IEnumerable<(string Step, ProtocolState Next)> DestinationSteps(ProtocolState s)
     {
         if (!s.DestinationUp)
         {
@@ -237,14 +267,16 @@ internal sealed class ProtocolModel(bool lossy)
         }
     }
 
-    private static ProtocolState GiveUp(ProtocolState s)
+    private ProtocolState GiveUp(ProtocolState s)
     {
-        if (s.Decision == true)
+        if (flaw == ProtocolFlaw.DestinationGivesUpUnseen)
         {
-            return Record(MigrationRole.Destination, s, Committed);
+            return Record(MigrationRole.Destination, s, Aborted);
         }
 
-        return Record(MigrationRole.Destination, s with { Decision = false, Held = false, Running = false }, Aborted);
+        return s.Decision == true
+            ? Record(MigrationRole.Destination, s, Committed)
+            : Record(MigrationRole.Destination, s with { Decision = false, Held = false, Running = false }, Aborted);
     }
 
     private static ProtocolState Record(MigrationRole role, ProtocolState s, MigrationPhase phase)

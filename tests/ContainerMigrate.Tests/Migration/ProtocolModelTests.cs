@@ -24,10 +24,10 @@ public sealed class ProtocolModelTests
     }
 
     [Fact]
-    public void ContainerNeverRunsTwice() => Never(s => s is { Exists: true, Frozen: false, Running: true });
+    public void ContainerNeverRunsTwice() => Never(RunsTwice);
 
     [Fact]
-    public void ContainerIsNeverLost() => Never(s => !s.Exists && !s.Running);
+    public void ContainerIsNeverLost() => Never(IsLost);
 
     [Fact]
     public void NeitherSideTakesBackWhatTheOtherReliesOn()
@@ -35,6 +35,14 @@ public sealed class ProtocolModelTests
         Never(s => s.Source is MigrationPhase.Committed or MigrationPhase.Destroyed or MigrationPhase.Done && s.Destination is not (MigrationPhase.Committed or MigrationPhase.Done));
         Never(s => s.Source == MigrationPhase.Aborted && (s.Destination is MigrationPhase.Committed or MigrationPhase.Done));
     }
+
+    [Theory]
+    [InlineData(ProtocolFlaw.SourceThawsInDoubt)]
+    [InlineData(ProtocolFlaw.SourceAbortsGoOnRestart)]
+    [InlineData(ProtocolFlaw.DestinationGivesUpUnseen)]
+    [InlineData(ProtocolFlaw.SourceDestroysWithoutAnAnswer)]
+    public void BrokenRuleWouldBeFound(ProtocolFlaw flaw) =>
+        Explore(ProtocolState.Initial(Crashes), new ProtocolModel(lossy: true, flaw)).Keys.ShouldContain(s => RunsTwice(s) || IsLost(s));
 
     [Fact]
     public void FromEverywhereBothComeToAnEndOnceTheyAreUpAndTheLinkWorks()
@@ -47,6 +55,10 @@ public sealed class ProtocolModelTests
             end.ShouldBeTrue(end ? "" : Story(state));
         }
     }
+
+    private static bool RunsTwice(ProtocolState s) => s is { Exists: true, Frozen: false, Running: true };
+
+    private static bool IsLost(ProtocolState s) => s is { Exists: false, Running: false };
 
     // Breadth first until a state in which both journals have ended; what is known from earlier searches is not searched again.
     private static bool FindEnd(ProtocolState from, ProtocolModel model, Dictionary<ProtocolState, bool> known)

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using ContainerMigrate.Api;
 using ContainerMigrate.Migration;
+using ContainerMigrate.Tests.Daemon;
 using ContainerMigrate.Tests.Migration;
 using Shouldly;
 using Xunit;
@@ -118,6 +119,21 @@ public sealed class LocalApiTests
         await daemons.StopSourceAsync();
 
         (daemons.From.Frozen, daemons.From.Fenced, daemons.To.Arrival).ShouldBe((false, false, null));
+    }
+
+    [Fact]
+    public async Task RuntimeThatDoesNotAnswerDoesNotHoldUpTheDaemon()
+    {
+        using var hosts = new TwoHosts();
+        hosts.Destination.After += s => hosts.Destination.End(s == "record Committed");
+        await hosts.MigrateAsync();
+        hosts.RestartDestination();
+        hosts.Destination.Before = (s, _) => s == "open" ? Task.Delay(Timeout.Infinite, Token) : Task.CompletedTask;
+
+        await using var daemon = await RunningDaemon.StartAsync("h2", new EngineModule(hosts.Destination.Environment));
+
+        var taken = (await daemon.Local.GetFromJsonAsync("/v1/migrations", ApiJson.Default.MigrationList, Token))!.Migrations.ShouldHaveSingleItem();
+        (taken.Phase, taken.Activity).ShouldBe((MigrationPhase.Committed, "recovering"));
     }
 
     [Theory]
