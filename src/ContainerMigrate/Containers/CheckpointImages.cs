@@ -11,10 +11,14 @@ public static class CheckpointImages
     /// <param name="migrationDirectory">The migration's own directory.</param>
     public static string SentPagesIn(string migrationDirectory) => Path.Combine(migrationDirectory, "pages");
 
+    /// <summary>What is sent to try the connection; there only meanwhile.</summary>
+    /// <param name="migrationDirectory">The migration's own directory.</param>
+    public static string ProbeIn(string migrationDirectory) => Path.Combine(migrationDirectory, "probe");
+
     /// <summary>Deletes a migration's images, which are as large as the container's memory; its logs stay.</summary>
     public static void Delete(string migrationDirectory)
     {
-        foreach (var directory in (ReadOnlySpan<string>)[DirectoryIn(migrationDirectory), SentPagesIn(migrationDirectory)])
+        foreach (var directory in (ReadOnlySpan<string>)[DirectoryIn(migrationDirectory), SentPagesIn(migrationDirectory), ProbeIn(migrationDirectory)])
         {
             if (Directory.Exists(directory))
             {

@@ -222,7 +222,7 @@ public sealed partial class SourceMigration
     // The first transfer of a daemon's life takes several times as long as the second: its code is compiled on the way.
     private async Task SendProbeAsync(CancellationToken cancellationToken)
     {
-        var directory = Directory.CreateDirectory(Path.Combine(_journal.Directory, "probe")).FullName;
+        var directory = Directory.CreateDirectory(CheckpointImages.ProbeIn(_journal.Directory)).FullName;
         try
         {
             var content = new byte[1 << 20];

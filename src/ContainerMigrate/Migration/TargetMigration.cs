@@ -103,7 +103,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         {
             using var use = await EnterAsync(cancellationToken);
             Expect(MigrationPhase.Reserved);
-            var directory = Path.Combine(_journal.Directory, "probe");
+            var directory = CheckpointImages.ProbeIn(_journal.Directory);
             var pages = Directory.CreateDirectory(Path.Combine(directory, "pages")).FullName;
             var tree = Directory.CreateDirectory(Path.Combine(directory, "tree")).FullName;
             try
