@@ -51,7 +51,7 @@ public sealed class CrashTests
         var crashes = 0;
         for (var i = 0; await RunAsync(first, i, null, gateGivesUp: false); i += 2)
         {
-            for (var j = 0; await RunAsync(first, i, (second, j), gateGivesUp: j % 4 == 0); j += 2)
+            for (var j = 0; await RunAsync(first, i, (second, j), gateGivesUp: i % 4 == 0); j += 5)
             {
                 crashes++;
             }

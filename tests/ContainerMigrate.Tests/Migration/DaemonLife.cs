@@ -137,7 +137,7 @@ internal sealed class DaemonLife :
 
     public async Task<CopyTotals> SendAsync(string directory, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        await StepAsync("read files", () => { }, cancellationToken);
+        await StepAsync(IsProbe(directory) ? "probe files" : "read files", () => { }, cancellationToken);
         await destination.WriteAsync(Encoding.UTF8.GetBytes(directory), cancellationToken);
         return new CopyTotals(1, directory.Length);
     }
@@ -146,14 +146,14 @@ internal sealed class DaemonLife :
     {
         using var content = new MemoryStream();
         await source.CopyToAsync(content, cancellationToken);
-        await StepAsync(directory == ArrivingContainer.LayerDirectory ? "unpack layer" : "unpack images", () => { }, cancellationToken);
+        await StepAsync(IsProbe(directory) ? "take probe files" : directory == ArrivingContainer.LayerDirectory ? "unpack layer" : "unpack images", () => { }, cancellationToken);
         return new CopyTotals(1, content.Length);
     }
 
     public async Task SendAsync(string directory, Task written, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         await written;
-        await StepAsync("read pages", () => { }, cancellationToken);
+        await StepAsync(IsProbe(directory) ? "probe pages" : "read pages", () => { }, cancellationToken);
         await destination.WriteAsync("pages"u8.ToArray(), cancellationToken);
     }
 
@@ -161,7 +161,7 @@ internal sealed class DaemonLife :
     {
         using var content = new MemoryStream();
         await source.CopyToAsync(content, cancellationToken);
-        await StepAsync("write pages", () => File.WriteAllBytes(Path.Combine(directory, "pages-1.img"), content.ToArray()), cancellationToken);
+        await StepAsync(IsProbe(directory) ? "take probe pages" : "write pages", () => File.WriteAllBytes(Path.Combine(directory, "pages-1.img"), content.ToArray()), cancellationToken);
         return content.Length;
     }
 
@@ -250,6 +250,8 @@ internal sealed class DaemonLife :
         await StepAsync("open", () => { }, cancellationToken);
         return _machine.Arrival is { } arrival ? new ArrivingContainer(this, _machine, arrival) : null;
     }
+
+    private static bool IsProbe(string directory) => directory.Contains("/probe", StringComparison.Ordinal);
 
     private static Task Never() => new TaskCompletionSource().Task;
 

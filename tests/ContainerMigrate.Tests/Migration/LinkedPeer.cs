@@ -40,6 +40,7 @@ internal sealed class LinkedPeer(DaemonLife caller, Func<DaemonLife?> other) : I
         Task<StreamReply> Receive(TargetMigration migration) => stream switch
         {
             BulkTransfer.Image => migration.ReceiveImageAsync(content, cancellationToken),
+            BulkTransfer.Probe => migration.ReceiveProbeAsync(content, cancellationToken),
             BulkTransfer.Log => migration.ReceiveLogAsync(content, cancellationToken),
             BulkTransfer.Pages => migration.ReceivePagesAsync(content, cancellationToken),
             BulkTransfer.Layer => migration.ReceiveLayerAsync(content, cancellationToken),
