@@ -72,12 +72,20 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     // that was restored here keeps the annotation of that restore (see hooks/README.md), so its file is made one for a dump.
     private void WriteConfiguration(string containerId)
     {
-        var defaults = Directory.CreateDirectory(Path.Combine(_homeDirectory, ".criu")).FullName;
-        File.WriteAllText(Path.Combine(defaults, "default.conf"), DumpConfiguration);
+        Ensure(Path.Combine(Directory.CreateDirectory(Path.Combine(_homeDirectory, ".criu")).FullName, "default.conf"));
         var annotated = Path.Combine(_layout.RestoreDirectory(containerId), "criu.conf");
         if (File.Exists(annotated))
         {
-            DurableFile.Replace(annotated, System.Text.Encoding.UTF8.GetBytes(DumpConfiguration));
+            Ensure(annotated);
+        }
+    }
+
+    // In one step, and only when it has to be: the CRIU of another container's dump may be reading it.
+    private static void Ensure(string path)
+    {
+        if (!File.Exists(path) || File.ReadAllText(path) != DumpConfiguration)
+        {
+            DurableFile.Replace(path, System.Text.Encoding.UTF8.GetBytes(DumpConfiguration));
         }
     }
 
