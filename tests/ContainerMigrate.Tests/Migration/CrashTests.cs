@@ -49,7 +49,7 @@ public sealed class CrashTests
     public async Task AnotherCrashInTheRecovery(Side first, Side second)
     {
         var crashes = 0;
-        for (var i = 0; await RunAsync(first, i, null, gateGivesUp: false); i += 2)
+        for (var i = 0; await RunAsync(first, i, null, gateGivesUp: false); i += 3)
         {
             for (var j = 0; await RunAsync(first, i, (second, j), gateGivesUp: i % 4 == 0); j += 5)
             {
