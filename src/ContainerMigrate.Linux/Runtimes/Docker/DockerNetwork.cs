@@ -33,6 +33,14 @@ internal sealed record DockerNetwork
     /// <param name="AllocationRange">The part of it that Docker gives addresses from, or null.</param>
     public sealed record Subnet(string Range, string? Gateway, string? AllocationRange)
     {
+        /// <summary>
+        /// True for a range of the pools that Docker takes subnets from when none is given: 172.17.0.0/16 to 172.31.0.0/16, and
+        /// 192.168.0.0/16 in pieces of /20 (libnetwork/ipamutils).
+        /// </summary>
+        public bool IsFromDefaultPools =>
+            IPNetwork.TryParse(Range, out var network) && network.BaseAddress.GetAddressBytes() is { Length: 4 } octets
+            && ((network.PrefixLength == 16 && octets is [172, >= 17 and <= 31, ..]) || (network.PrefixLength == 20 && octets is [192, 168, ..]));
+
         public bool Contains(IPAddress address) => IPNetwork.TryParse(Range, out var network) && network.Contains(address);
     }
 

@@ -155,15 +155,25 @@ internal sealed class DockerTargetChecks(DockerClient client, DockerInspector in
             }
 
             var here = DockerNetwork.FromInspect(node);
+            var remake = $"docker network rm {here.Name}; {wanted.CreateCommand()}";
             if (here.Driver != wanted.Driver)
             {
-                findings.Add(Error(CheckNames.Network, $"network {here.Name} has driver {here.Driver} here and {SettingShapes.Shown(wanted.Driver)} on the source", wanted.CreateCommand()));
+                findings.Add(Error(CheckNames.Network, $"network {here.Name} has driver {here.Driver} here and {SettingShapes.Shown(wanted.Driver)} on the source", remake));
                 continue;
             }
 
-            foreach (var address in attachment.Addresses.Where(a => !here.Subnets.Any(s => s.Contains(IPAddress.Parse(a)))))
+            foreach (var address in attachment.Addresses)
             {
-                findings.Add(Error(CheckNames.Network, $"network {here.Name} has no subnet with {address} here (it has {string.Join(", ", here.Subnets.Select(s => s.Range))})", wanted.CreateCommand()));
+                var subnet = here.Subnets.FirstOrDefault(s => s.Contains(IPAddress.Parse(address)));
+                if (subnet is null)
+                {
+                    findings.Add(Error(CheckNames.Network, $"network {here.Name} has no subnet with {address} here (it has {string.Join(", ", here.Subnets.Select(s => s.Range))})", remake));
+                }
+                else if (subnet.IsFromDefaultPools)
+                {
+                    findings.Add(new CheckFinding(CheckNames.Network, CheckSeverity.Warning, "",
+                        $"{subnet.Range} of network {here.Name} looks like one that Docker chose itself here: if so, it will not give {address}", remake));
+                }
             }
 
             FindTakenAddresses(node, attachment, findings);

@@ -42,6 +42,18 @@ public sealed class DockerNetworkTests
         DockerNetwork.FindHostLink(networks["back"]).ShouldBe("br-" + networks["back"]["Id"]!.GetValue<string>()[..12]);
     }
 
+    [Theory]
+    [InlineData("172.17.0.0/16", true)]
+    [InlineData("172.31.0.0/16", true)]
+    [InlineData("192.168.16.0/20", true)]
+    [InlineData("172.16.0.0/16", false)]
+    [InlineData("172.18.0.0/24", false)]
+    [InlineData("192.168.1.0/24", false)]
+    [InlineData("10.77.0.0/24", false)]
+    [InlineData("fd77::/64", false)]
+    public void KnowsTheSubnetsThatDockerChooses(string range, bool chosen) =>
+        new DockerNetwork.Subnet(range, null, null).IsFromDefaultPools.ShouldBe(chosen);
+
     [Fact]
     public void OrdersLinksAsDockerBefore28NumbersThem()
     {
