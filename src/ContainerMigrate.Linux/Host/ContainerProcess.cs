@@ -8,6 +8,9 @@ internal sealed record ContainerProcess
 
     internal required string Name { get; init; }
 
+    /// <summary>Its command line.</summary>
+    internal IReadOnlyList<string> Arguments { get; init; } = [];
+
     internal int ParentId { get; init; }
 
     /// <summary>The process that traces it; 0 for none.</summary>

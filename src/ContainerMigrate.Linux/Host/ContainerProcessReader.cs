@@ -66,6 +66,7 @@ internal static partial class ContainerProcessReader
         {
             Id = id,
             Name = ProcText.FindField(status, "Name") ?? "?",
+            Arguments = ProcText.ReadOrEmpty($"/proc/{id}/cmdline").TrimEnd('\0').Split('\0'),
             ParentId = ProcText.ParseNumber(status, "PPid"),
             TracerId = ProcText.ParseNumber(status, "TracerPid"),
             Namespaces = namespaces,

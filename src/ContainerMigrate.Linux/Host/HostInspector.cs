@@ -66,7 +66,7 @@ public sealed class HostInspector(
                 try
                 {
                     var seen = ContainerProcessReader.ReadAll(container.CgroupDirectory, cancellationToken);
-                    return [.. ProcessRules.Examine(container.InitPid, seen, ContainerProcessReader.ReadNamespaces("self")).Select(finding => finding with { Host = options.HostName })];
+                    return [.. ProcessRules.Examine(container.InitPid, seen, ContainerProcessReader.ReadNamespaces("self"), container.ProbeCommand).Select(finding => finding with { Host = options.HostName })];
                 }
                 catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
                 {

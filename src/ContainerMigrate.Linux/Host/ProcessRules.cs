@@ -24,8 +24,11 @@ internal static class ProcessRules
     /// <param name="initPid">Its init.</param>
     /// <param name="processes">All there are.</param>
     /// <param name="hostNamespaces">The namespaces of this host's own processes.</param>
-    internal static IReadOnlyList<CheckFinding> Examine(int initPid, IReadOnlyList<ContainerProcess> processes, IReadOnlyDictionary<string, string> hostNamespaces)
+    /// <param name="probeCommand">The runtime's health probe, which may be running just now and stays behind.</param>
+    internal static IReadOnlyList<CheckFinding> Examine(
+        int initPid, IReadOnlyList<ContainerProcess> processes, IReadOnlyDictionary<string, string> hostNamespaces, IReadOnlyList<string> probeCommand)
     {
+        processes = WithoutProbes(initPid, processes, probeCommand);
         var init = processes.FirstOrDefault(process => process.Id == initPid);
         if (init is null)
         {
@@ -50,6 +53,28 @@ internal static class ProcessRules
         ];
     }
 
+    private static List<ContainerProcess> WithoutProbes(int initPid, IReadOnlyList<ContainerProcess> processes, IReadOnlyList<string> probeCommand)
+    {
+        var ids = processes.Select(process => process.Id).ToHashSet();
+        var probes = processes.Where(p => p.Id != initPid && !ids.Contains(p.ParentId) && IsProbe(p, probeCommand)).Select(p => p.Id).ToHashSet();
+        List<ContainerProcess> children;
+        do
+        {
+            children = [.. processes.Where(p => probes.Contains(p.ParentId) && !probes.Contains(p.Id))];
+            probes.UnionWith(children.Select(p => p.Id));
+        }
+        while (children.Count > 0);
+
+        return [.. processes.Where(p => !probes.Contains(p.Id))];
+    }
+
+    private static bool IsProbe(ContainerProcess process, IReadOnlyList<string> command) =>
+        command.Count > 0
+        && (process.Arguments.SequenceEqual(command)
+            // A shell becomes a command that is its only one, and runc becomes the shell.
+            || (command is [_, "-c", var text] && string.Join(' ', process.Arguments) == text)
+            || process.Name.StartsWith("runc:[", StringComparison.Ordinal));
+
     private static string NameAll(IReadOnlyList<ContainerProcess> processes) =>
         $"{processes[0].Name} (pid {processes[0].Id}){(processes.Count > 1 ? $" and {processes.Count - 1} more" : "")}:";
 
@@ -73,7 +98,7 @@ internal static class ProcessRules
 
         if (process.Id != init.Id && !ids.Contains(process.ParentId))
         {
-            yield return new Observation(process, CheckNames.Exec, CheckSeverity.Error, "was started from outside (docker exec, runc exec or a health check) and cannot move along", "end that session; a health check ends by itself: try again");
+            yield return new Observation(process, CheckNames.Exec, CheckSeverity.Error, "was started from outside (docker exec, runc exec) and cannot move along", "end that session");
         }
     }
 

@@ -19,6 +19,12 @@ public sealed record SourceContainer
     /// <summary>File in which the runtime keeps what the container has written; null when there is none that can be carried on elsewhere.</summary>
     public string? LogFile { get; init; }
 
+    /// <summary>
+    /// Command by which the runtime looks after the container's health from time to time; empty for none. Such a process does not have to
+    /// move: the destination's runtime starts its own.
+    /// </summary>
+    public IReadOnlyList<string> ProbeCommand { get; init; } = [];
+
     /// <summary>runc's <c>--root</c> for this container.</summary>
     public required string RuncRoot { get; init; }
 

@@ -21,6 +21,8 @@ public sealed class ProcessRulesTests
         Namespaces = new Dictionary<string, string> { ["pid"] = "pid:[2]", ["net"] = "net:[2]", ["ipc"] = "ipc:[2]", ["user"] = "user:[1]", ["mnt"] = "mnt:[2]" },
     };
 
+    private static readonly string[] Probe = ["/bin/sh", "-c", "curl -f http://localhost/ || exit 1"];
+
     private static readonly ContainerProcess Worker = Init with { Id = 101, Name = "worker", ParentId = 100 };
 
     [Fact]
@@ -145,11 +147,31 @@ public sealed class ProcessRulesTests
     }
 
     [Fact]
+    public void LetsHealthProbesGoOn()
+    {
+        var shell = Init with { Id = 200, Name = "sh", ParentId = 50, Arguments = Probe };
+        var child = Init with { Id = 201, Name = "curl", ParentId = 200 };
+
+        Examine(Init, Worker, child, shell).ShouldBeEmpty();
+        Examine(Init, shell with { Name = "runc:[2:INIT]", Arguments = ["runc", "init"] }).ShouldBeEmpty();
+        Examine(Init, shell with { Arguments = ["/bin/sh"] }).ShouldHaveSingleItem().Check.ShouldBe(CheckNames.Exec);
+        ProcessRules.Examine(Init.Id, [Init, shell with { Name = "sleep", Arguments = ["sleep", "4"] }], HostNamespaces, ["/bin/sh", "-c", "sleep 4"]).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void LooksAtTheContainersOwnProcessesThoughTheyLookLikeProbes()
+    {
+        var worker = Worker with { Arguments = Probe, Descriptors = [Open(5, "anon_inode:[io_uring]")] };
+
+        Examine(Init, worker).ShouldHaveSingleItem().Check.ShouldBe(CheckNames.IoUring);
+    }
+
+    [Fact]
     public void SaysWhenTheInitIsInAnotherCgroup() => Examine(Worker).ShouldHaveSingleItem().Check.ShouldBe(CheckNames.State);
 
     private static OpenDescriptor Open(int number, string target, int mount = ContainerMount) => new(number, target, target.StartsWith('/') ? mount : 9);
 
     private static CheckFinding Only(ContainerProcess process) => Examine(process).ShouldHaveSingleItem();
 
-    private static IReadOnlyList<CheckFinding> Examine(params ContainerProcess[] processes) => ProcessRules.Examine(Init.Id, processes, HostNamespaces);
+    private static IReadOnlyList<CheckFinding> Examine(params ContainerProcess[] processes) => ProcessRules.Examine(Init.Id, processes, HostNamespaces, Probe);
 }

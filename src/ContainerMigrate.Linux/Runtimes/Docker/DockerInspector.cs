@@ -56,6 +56,7 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
             CgroupDirectory = cgroup.Directory,
             WritableLayerDirectory = UpperDirectory(inspect),
             RuncRoot = options.RuncRoot,
+            ProbeCommand = ProbeCommand(inspect.Object("Config")),
             LogFile = DockerLog.FileOf(inspect),
             Manifest = new ContainerManifest
             {
@@ -116,6 +117,19 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
                 // Links give a container further names, /other/alias.
                 c.Texts("Names").Select(n => n.TrimStart('/')).FirstOrDefault(n => !n.Contains('/', StringComparison.Ordinal)) ?? c.Text("Id"))),
         ];
+    }
+
+    /// <summary>What Docker executes for a health check (moby daemon/health.go).</summary>
+    internal static IReadOnlyList<string> ProbeCommand(JsonNode? config)
+    {
+        string[] test = [.. config.Object("Healthcheck").Texts("Test")];
+        string[] shell = [.. config.Texts("Shell")];
+        return test switch
+        {
+            ["CMD", .. var command] => command,
+            ["CMD-SHELL", .. var command] => [.. shell.Length > 0 ? shell : ["/bin/sh", "-c"], .. command],
+            _ => [],
+        };
     }
 
     private static bool? HasInit(int pid)

@@ -4,7 +4,7 @@ using ContainerMigrate.Containers;
 
 namespace ContainerMigrate.Linux.Runtimes.Docker;
 
-/// <summary>What keeps a running container from leaving this host, beyond its settings: sessions, streams, and how dockerd itself is set up.</summary>
+/// <summary>What keeps a running container from leaving this host, beyond its settings and its processes: streams, networks, and how dockerd itself is set up.</summary>
 internal sealed class DockerSourceChecks(DockerClient client)
 {
     public async Task<IReadOnlyList<CheckFinding>> FindAsync(SourceContainer container, JsonNode inspect, CancellationToken cancellationToken)
@@ -12,7 +12,6 @@ internal sealed class DockerSourceChecks(DockerClient client)
         var findings = new List<CheckFinding>();
         var name = container.Reference.Name;
         FindDaemonProblems(await client.GetAsync("/info", cancellationToken), findings);
-        await FindExecSessionsAsync(inspect, name, findings, cancellationToken);
         FindTerminal(inspect, findings);
         FindNetworkProblems(inspect, DockerSettings.Parse(container.Manifest.Settings), findings);
         if (container.Manifest.Image is null)
@@ -61,26 +60,6 @@ internal sealed class DockerSourceChecks(DockerClient client)
             if (option.Contains("name=userns", StringComparison.Ordinal) || option.Contains("name=rootless", StringComparison.Ordinal))
             {
                 findings.Add(Error(CheckNames.Namespaces, "Docker runs its containers in user namespaces (userns-remap or rootless), which is not supported", null));
-            }
-        }
-    }
-
-    private async Task FindExecSessionsAsync(JsonNode inspect, string name, List<CheckFinding> findings, CancellationToken cancellationToken)
-    {
-        // A probe of Docker's own ends by itself, and the destination's daemon makes new ones.
-        var probe = inspect.Object("Config").Object("Healthcheck").Texts("Test").LastOrDefault();
-        foreach (var id in inspect.Texts("ExecIDs"))
-        {
-            if (await client.FindAsync($"/exec/{Uri.EscapeDataString(id)}/json", cancellationToken) is not { } exec || !exec.Flag("Running"))
-            {
-                continue;
-            }
-
-            var words = new[] { exec.Object("ProcessConfig").Text("entrypoint") }.Concat(exec.Object("ProcessConfig").Texts("arguments")).ToList();
-            if (probe is null || words[^1] != probe)
-            {
-                findings.Add(Error(CheckNames.Exec, $"somebody is in the container with docker exec: {SettingShapes.Shown(string.Join(' ', words))} (pid {exec.Number("Pid")})",
-                    $"end it; docker top {name} lists the processes"));
             }
         }
     }

@@ -227,4 +227,13 @@ public sealed class DockerSettingsReaderTests
 
         RecordedAnswers.Read(inspect, 26, out _).Networks[0].Network.Name.ShouldBe("back");
     }
+
+    [Theory]
+    [InlineData("""{"Healthcheck":{"Test":["CMD-SHELL","test -e /tmp"]}}""", "/bin/sh|-c|test -e /tmp")]
+    [InlineData("""{"Healthcheck":{"Test":["CMD-SHELL","true"]},"Shell":["/bin/bash","-ec"]}""", "/bin/bash|-ec|true")]
+    [InlineData("""{"Healthcheck":{"Test":["CMD","/bin/check","-v"]}}""", "/bin/check|-v")]
+    [InlineData("""{"Healthcheck":{"Test":["NONE"]}}""", "")]
+    [InlineData("{}", "")]
+    public void KnowsTheCommandOfHealthProbes(string config, string command) =>
+        string.Join('|', DockerInspector.ProbeCommand(JsonNode.Parse(config))).ShouldBe(command);
 }
