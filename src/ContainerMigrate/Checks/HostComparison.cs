@@ -45,7 +45,7 @@ public static class HostComparison
 
     private static IEnumerable<CheckFinding> CriuVersions(HostFacts source, HostFacts destination)
     {
-        if (Version.TryParse(source.CriuVersion, out var from) && Version.TryParse(destination.CriuVersion, out var to) && to < from)
+        if (destination.CriuProblem.Length == 0 && Version.TryParse(source.CriuVersion, out var from) && Version.TryParse(destination.CriuVersion, out var to) && to < from)
         {
             // 4.2 writes page counts where 4.1 does not look: an older CRIU reads nothing and says nothing.
             yield return Error(CheckNames.Criu, destination, $"CRIU {to} is older than {source.HostName}'s {from}; images can only be read by the same version or a newer one", $"install CRIU {from} or newer on {destination.HostName}");

@@ -70,7 +70,9 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         var facts = await environment.Host.ReadFactsAsync(cancellationToken);
         var findings = new List<CheckFinding>();
         findings.AddRange(Here(await runtime.CheckSourceAsync(container, cancellationToken)));
-        findings.AddRange(Here(await environment.Host.CheckProcessesAsync(container, cancellationToken)));
+        // What the runtime has said of its container, the look at the processes need not say again in other words.
+        var said = findings.Where(f => f.Severity == CheckSeverity.Error).Select(f => f.Check).ToHashSet();
+        findings.AddRange(Here(await environment.Host.CheckProcessesAsync(container, cancellationToken)).Where(f => !said.Contains(f.Check)));
         var reply = await peer.CheckAsync(new PeerCheckRequest(container.Manifest, facts, request.Skip), cancellationToken);
         findings.AddRange(reply.Findings.Select(f => f with { Host = peer.Name }));
 
