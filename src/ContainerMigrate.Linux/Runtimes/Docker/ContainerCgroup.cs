@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.Diagnostics;
 using System.Globalization;
 using ContainerMigrate.Migration;
 
@@ -7,9 +9,6 @@ namespace ContainerMigrate.Linux.Runtimes.Docker;
 /// <param name="Directory">Absolute path.</param>
 internal sealed record ContainerCgroup(string Directory)
 {
-    private static readonly TimeSpan KilledWithin = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan KillPoll = TimeSpan.FromMilliseconds(2);
-
     /// <summary>Finds it by the container's init.</summary>
     /// <param name="id">Has to be a part of the path: a process that sits elsewhere belongs to somebody else.</param>
     /// <exception cref="MigrationException">The process is gone, or not in a cgroup of this container.</exception>
@@ -90,44 +89,40 @@ internal sealed record ContainerCgroup(string Directory)
     }
 
     /// <summary>
-    /// Kills everything in it at once, frozen or not (Linux 5.14), and thaws it when it is empty: runc takes a frozen cgroup for a paused
-    /// container, and would leave it behind. On older kernels nothing happens.
+    /// Kills all processes of a frozen container but its init, which the runtime then kills: runc thaws the cgroup right after it has
+    /// signalled init, and nothing else is to run in that moment. Init stays because the shim hands a container whose init has ended to
+    /// <c>runc delete</c>, which refuses a frozen cgroup: shim and cgroup would be left over.
     /// </summary>
-    public async Task KillAsync(CancellationToken cancellationToken)
+    public void KillAllButInit(int initPid)
     {
-        try
+        if (!IsFrozen())
         {
-            await File.WriteAllTextAsync(Path.Combine(Directory, "cgroup.kill"), "1", cancellationToken);
-            for (var waited = TimeSpan.Zero; waited < KilledWithin; waited += KillPoll)
-            {
-                if (File.ReadLines(Path.Combine(Directory, "cgroup.events")).Contains("populated 0"))
-                {
-                    await File.WriteAllTextAsync(Path.Combine(Directory, "cgroup.freeze"), "0", cancellationToken);
-                    return;
-                }
-
-                await Task.Delay(KillPoll, cancellationToken);
-            }
+            return; // then they have been running all along
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+
+        foreach (var pid in ReadProcesses().Where(p => p != initPid))
         {
-            // It is gone, or what is left is the runtime's to kill.
+            try
+            {
+                using var process = Process.GetProcessById(pid);
+                process.Kill();
+            }
+            catch (Exception e) when (e is ArgumentException or InvalidOperationException or Win32Exception)
+            {
+                // Gone already.
+            }
         }
     }
 
-    /// <summary>Removes what runc left of it: where it was quicker than our thaw, it took the container for paused and its cgroup for needed.</summary>
-    public void RemoveRest()
+    private bool IsFrozen()
     {
         try
         {
-            foreach (var directory in System.IO.Directory.GetDirectories(Directory, "*", SearchOption.AllDirectories).OrderByDescending(d => d.Length).Append(Directory))
-            {
-                System.IO.Directory.Delete(directory); // rmdir: the kernel refuses while anything lives in it
-            }
+            return File.ReadLines(Path.Combine(Directory, "cgroup.events")).Contains("frozen 1");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (IOException)
         {
-            // Gone already, as it should be.
+            return false;
         }
     }
 

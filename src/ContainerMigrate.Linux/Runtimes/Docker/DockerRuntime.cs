@@ -132,11 +132,8 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
         ArgumentNullException.ThrowIfNull(reference);
         return CallAsync("destroy", async () =>
         {
-            // All processes die in the same moment; dockerd's own kill takes init first and thaws a paused container on the way.
-            var cgroup = FindCgroup(await _client.FindAsync($"/containers/{reference.Id}/json", cancellationToken), reference.Id);
-            await (cgroup?.KillAsync(cancellationToken) ?? Task.CompletedTask);
+            KillFrozen(await _client.FindAsync($"/containers/{reference.Id}/json", cancellationToken), reference.Id);
             await DockerRemoval.RemoveAsync(_client, _inspector, _options, reference.Id, withVolumes: false, cancellationToken);
-            cgroup?.RemoveRest();
             // It may have come here by a migration itself; its restore ends with it.
             await using var gate = new RestoreGate(_layout.RestoreDirectory(reference.Id), _timeouts, _logger);
             gate.Delete();
@@ -258,21 +255,20 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
         }
     }
 
-    private ContainerCgroup? FindCgroup(JsonNode? inspect, string id)
+    private void KillFrozen(JsonNode? inspect, string id)
     {
         if ((int)inspect.Object("State").Number("Pid") is not (> 0 and var pid))
         {
-            return null;
+            return;
         }
 
         try
         {
-            return ContainerCgroup.Find(pid, id, _options.CgroupMount);
+            ContainerCgroup.Find(pid, id, _options.CgroupMount).KillAllButInit(pid);
         }
         catch (MigrationException e)
         {
             LogNoCgroup(id, e.Failure.Cause);
-            return null;
         }
     }
 

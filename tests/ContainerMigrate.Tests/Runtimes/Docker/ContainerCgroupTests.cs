@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ContainerMigrate.Linux.Runtimes.Docker;
 using ContainerMigrate.Migration;
 using Shouldly;
@@ -40,29 +41,31 @@ public sealed class ContainerCgroupTests : IDisposable
         new ContainerCgroup(_directory).ReadMemoryBytes([Environment.ProcessId, int.MaxValue]).ShouldBeGreaterThan(1 << 20);
 
     [Fact]
-    public async Task ThawsWhatItKilledOnceItIsEmpty()
+    public async Task KillsAllButTheInitOfAFrozenContainer()
     {
+        using var init = Process.Start("sleep", "60");
+        using var other = Process.Start("sleep", "60");
+        Write("cgroup.procs", $"{init.Id}\n{other.Id}\n{int.MaxValue}\n");
+        Write("cgroup.events", "populated 1\nfrozen 0\n");
+        var cgroup = new ContainerCgroup(_directory);
+        cgroup.KillAllButInit(init.Id);
+        other.HasExited.ShouldBeFalse("what is not frozen is the runtime's to kill");
+
         Write("cgroup.events", "populated 1\nfrozen 1\n");
-        Write("cgroup.freeze", "1");
-        var killed = new ContainerCgroup(_directory).KillAsync(TestContext.Current.CancellationToken);
-        await Task.Delay(50, TestContext.Current.CancellationToken);
-        Read("cgroup.kill").ShouldBe("1");
-        Read("cgroup.freeze").ShouldBe("1", "something lives in it still, and must not run");
+        cgroup.KillAllButInit(init.Id);
 
-        Write("cgroup.events", "populated 0\nfrozen 1\n");
-        await killed;
-
-        Read("cgroup.freeze").ShouldBe("0");
+        await other.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        init.HasExited.ShouldBeFalse();
+        init.Kill();
     }
 
     [Fact]
-    public async Task MissesNothingWhenItIsGone()
+    public void MissesNothingWhenItIsGone()
     {
         Directory.Delete(_directory);
         var cgroup = new ContainerCgroup(_directory);
 
-        await cgroup.KillAsync(TestContext.Current.CancellationToken);
-        cgroup.RemoveRest();
+        cgroup.KillAllButInit(1);
         cgroup.ReadProcesses().ShouldBeEmpty();
     }
 
