@@ -85,8 +85,7 @@ bench: build stage ## beside the other tools, to artifacts/bench.json; QUICK=1 t
 # Built in a copy, since dpkg-buildpackage leaves its results beside the tree.
 .PHONY: deb
 deb: publish ## the package, in artifacts/deb
-	dpkg -s build-essential debhelper fakeroot lintian >/dev/null 2>&1 || \
-	  { apt-get update -qq; apt-get install -qq -y --no-install-recommends build-essential debhelper fakeroot lintian; }
+	tests/need /usr/share/build-essential/list:build-essential dh:debhelper fakeroot:fakeroot lintian:lintian
 	rm -rf artifacts/deb
 	mkdir -p artifacts/deb/source
 	tar --exclude=./.git --exclude=./artifacts/deb --exclude=./artifacts/install --exclude=bin --exclude=obj -c . | tar -C artifacts/deb/source -x

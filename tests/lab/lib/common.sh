@@ -52,17 +52,4 @@ enter() {
 
 on() { ( enter "$@" ); }
 
-# apt-get install of what is missing on this machine; arguments are program:package or file:package.
-need() {
-  local pair missing=()
-  for pair in "$@"; do
-    [[ -e ${pair%%:*} ]] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
-  done
-  [[ ${#missing[@]} == 0 ]] && return
-  say "installing ${missing[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  local quiet=(-qq -o Dpkg::Use-Pty=0)
-  apt-get "${quiet[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 ||
-    { apt-get "${quiet[@]}" update && apt-get "${quiet[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null; } ||
-    die "apt-get could not install ${missing[*]}"
-}
+need() { "$LAB_BIN/../need" "$@" || die "what it needs could not be installed"; }
