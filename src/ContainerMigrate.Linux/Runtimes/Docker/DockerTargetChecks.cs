@@ -194,17 +194,16 @@ internal sealed class DockerTargetChecks(DockerClient client, DockerInspector in
     {
         foreach (var (_, other) in network.Properties("Containers"))
         {
-            foreach (var address in attachment.Addresses)
+            // One line for each container that is in the way: Docker <= 27 makes the MAC address from the IPv4 address.
+            var taken = attachment.Addresses.Where(a => other.Text("IPv4Address").Split('/')[0] == a || other.Text("IPv6Address").Split('/')[0] == a).ToList();
+            if (taken.Count == 0 && attachment.Mac is { } mac && string.Equals(other.Text("MacAddress"), mac, StringComparison.OrdinalIgnoreCase))
             {
-                if (other.Text("IPv4Address").Split('/')[0] == address || other.Text("IPv6Address").Split('/')[0] == address)
-                {
-                    findings.Add(Error(CheckNames.Address, $"{address} is in use here by container {other.Text("Name")}"));
-                }
+                taken.Add($"MAC address {mac}");
             }
 
-            if (attachment.Mac is { } mac && string.Equals(other.Text("MacAddress"), mac, StringComparison.OrdinalIgnoreCase))
+            if (taken.Count > 0)
             {
-                findings.Add(Error(CheckNames.Address, $"MAC address {mac} is in use here by container {other.Text("Name")}"));
+                findings.Add(Error(CheckNames.Address, $"{string.Join(" and ", taken)} {(taken.Count == 1 ? "is" : "are")} in use here by container {other.Text("Name")}"));
             }
         }
     }
