@@ -17,6 +17,8 @@ public static class CriuLog
         "Unable to kill",
         "Running network-unlock scripts",
         "run_scripts",
+        // To runc, which has ended: one of its hooks failed, and runc says which.
+        "Can't send response",
         "Failed to wait for inprogress",
         "Unknown SO_",
         // Our own hook ended the restore; why is told by what ended it.

@@ -47,6 +47,14 @@ public sealed class CriuLogTests : IDisposable
         (00.020020) Error (criu/cr-restore.c:2557): Restoring FAILED.
         """,
         null)]
+    [InlineData(
+        """
+        (00.097623) Error (criu/action-scripts.c:156): One of more action scripts failed
+        (00.098088) Error (criu/cr-restore.c:2331): Restoring FAILED.
+        (00.098420) Error (criu/cr-service.c:121): Can't send response: Broken pipe
+        (00.099398) Error (criu/cgroup.c:2055): cg: cgroupd: recv req error: No such file or directory
+        """,
+        null)]
     [InlineData("(00.1) Error (criu/x.c:1", "Error (criu/x.c:1")]
     [InlineData("(00.1) Warn  (criu/kerndat.c:1153): $XDG_RUNTIME_DIR not set.", null)]
     [InlineData("", null)]
