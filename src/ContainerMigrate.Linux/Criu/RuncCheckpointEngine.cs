@@ -12,6 +12,9 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
 {
     private const string LogName = "dump.log";
 
+    // runc reads CRIU's answers from a socket, and this is how it tells that there will be no more.
+    private const string BrokenOff = "read unixpacket @->@: EOF";
+
     // The fence is ours: CRIU need not lock the network itself, and since the images remember how it did, the restore need not unlock it.
     private const string DumpConfiguration = "tcp-established\nnetwork-lock skip\n";
 
@@ -51,8 +54,8 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
         if (result.ExitCode != 0)
         {
             var log = Path.Combine(work, LogName);
-            throw CriuLog.RootCause(log) is { } cause
-                ? new MigrationException("dump", "CRIU: " + cause, $"the whole log is {log}")
+            throw CriuLog.RootCause(log) is { } cause ? new MigrationException("dump", "CRIU: " + cause, $"the whole log is {log}")
+                : result.StandardError.Contains(BrokenOff, StringComparison.Ordinal) ? new MigrationException("dump", "CRIU was killed in the middle of it", "the kernel's log says if memory ran out")
                 : new MigrationException("dump", "runc checkpoint: " + result.FailureReason, "`ctmigrate doctor` says whether CRIU works here");
         }
     }

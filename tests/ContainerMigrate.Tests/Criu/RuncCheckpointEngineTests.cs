@@ -94,6 +94,14 @@ public sealed class RuncCheckpointEngineTests : IDisposable
     }
 
     [Fact]
+    public async Task DeathOfCriuIsCalledThat()
+    {
+        _run = () => new ProcessResult(1, "", """time="2026-11-21T13:42:55Z" level=error msg="read unixpacket @->@: EOF" """);
+
+        (await Should.ThrowAsync<MigrationException>(DumpAsync)).Failure.Cause.ShouldBe("CRIU was killed in the middle of it");
+    }
+
+    [Fact]
     public async Task CancelIsObeyedOnceTheDumpHasEnded()
     {
         using var cancel = new CancellationTokenSource();
