@@ -55,7 +55,7 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
         catch (PeerUnreachableException) when (content.ProducerFailure is { } failure)
         {
             // Blame the sender: the connection broke because what was to be sent could not be read.
-            throw failure is MigrationException ? failure : new MigrationException("transfer", failure.Message, innerException: failure);
+            throw failure is MigrationException ? failure : new MigrationException(MigrationFailure.OfTransfer("", failure), failure);
         }
         catch (PeerUnreachableException)
         {

@@ -78,7 +78,7 @@ internal static partial class MigrationPeerEndpoints
         catch (Exception e) when (e is IOException or InvalidOperationException or UnauthorizedAccessException && !context.RequestAborted.IsCancellationRequested)
         {
             LogFailed(logger, e, PeerOf(context), context.Request.Path);
-            throw new MigrationException(new MigrationFailure(environment.HostName, "transfer", e.Message), e);
+            throw new MigrationException(MigrationFailure.OfTransfer(environment.HostName, e), e);
         }
     }
 

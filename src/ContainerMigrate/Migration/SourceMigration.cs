@@ -16,6 +16,8 @@ public sealed partial class SourceMigration
 {
     private const int ProbeBytes = 8 << 20;
 
+    private const string CheckPeer = "check that ctmigrated runs there and that the link is up";
+
     private static readonly TimeSpan AbortTimeout = TimeSpan.FromSeconds(5);
 
     private readonly MigrationEnvironment _environment;
@@ -27,6 +29,7 @@ public sealed partial class SourceMigration
     private readonly BandwidthLimit _bandwidth;
     private long _sentBytes;
     private bool _refused;
+    private bool _reserved;
 
     public SourceMigration(MigrationEnvironment environment, IPeer peer, MigrateRequest request, IMigrationJournal journal, MigrationProgress progress, ILogger logger)
     {
@@ -149,6 +152,8 @@ public sealed partial class SourceMigration
             var first = reserved.Findings.FirstOrDefault(f => f.Severity == Checks.CheckSeverity.Error);
             throw new MigrationException(new MigrationFailure(_peer.Name, "reserve", first?.Message ?? "refused", first?.Hint));
         }
+
+        _reserved = true;
 
         if (reserved.MissingLayers.Count > 0 && manifest.Image is { } image)
         {
@@ -312,9 +317,9 @@ public sealed partial class SourceMigration
         {
             return await step();
         }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        catch (OperationCanceledException e) when (limit.IsCancellationRequested)
         {
-            throw new MigrationException(stage, "the time allowed for it has passed", stage == "switchover" ? "raise --freeze-timeout" : "raise --deadline");
+            throw new MigrationException(stage, "the time allowed for it has passed", stage == "switchover" ? "raise --freeze-timeout" : "raise --deadline", e);
         }
     }
 
@@ -327,16 +332,21 @@ public sealed partial class SourceMigration
 
     private async Task AbortAsync(MigrationPlan plan, Exception reason, bool cancelled, bool stopping)
     {
-        var stage = StageOf(_journal.Phase);
+        var stage = _journal.Phase switch
+        {
+            MigrationPhase.New or MigrationPhase.Planned => _reserved ? "transfer" : "reserve",
+            MigrationPhase.PreCopy => "pre-copy",
+            _ => "switchover",
+        };
         var failure = reason switch
         {
             MigrationException { Failure: { Host.Length: 0 } inner } => inner with { Host = _environment.HostName },
             MigrationException { Failure: var inner } => inner,
-            PeerUnreachableException e => new MigrationFailure(e.Host, stage, e.Message, "check that ctmigrated runs there and that the link is up"),
+            PeerUnreachableException e => new MigrationFailure(e.Host, stage, e.Message, CheckPeer),
             OperationCanceledException when stopping => new MigrationFailure(_environment.HostName, stage, "ctmigrated was stopped", "migrate again once it runs"),
             OperationCanceledException when cancelled => new MigrationFailure(_environment.HostName, stage, "cancelled by the operator"),
             OperationCanceledException => new MigrationFailure(_environment.HostName, stage, "the time allowed for it has passed", "raise --deadline"),
-            _ => new MigrationFailure(_environment.HostName, stage, reason.Message),
+            _ => new MigrationFailure(_environment.HostName, stage, reason.Message, "its log says more: /var/log/ctmigrate/ctmigrated.log"),
         };
         if (reason is not (MigrationException or PeerUnreachableException or OperationCanceledException))
         {
@@ -357,6 +367,12 @@ public sealed partial class SourceMigration
 
         await new SourceRollback(_environment, _logger).RunAsync(_journal, CancellationToken.None);
         var released = await ReleasePeerAsync(failure);
+        if (!released && !cancelled && reason is MigrationException { InnerException: OperationCanceledException })
+        {
+            // More time would not have helped: it is the link or the host.
+            failure = failure with { Cause = $"{failure.Cause}, and {_peer.Name} does not answer", NextStep = CheckPeer };
+        }
+
         var exitCode = cancelled ? ExitCodes.Cancelled : _refused ? ExitCodes.Refused : ExitCodes.FailedSourceRunning;
         try
         {
@@ -399,13 +415,6 @@ public sealed partial class SourceMigration
         LogPhase(phase, activity);
         Progress.Update(s => s with { Phase = phase, Activity = activity, TotalBytes = 0, SentBytes = 0, BytesPerSecond = 0 });
     }
-
-    private static string StageOf(MigrationPhase phase) => phase switch
-    {
-        MigrationPhase.New or MigrationPhase.Planned => "reserve",
-        MigrationPhase.PreCopy => "pre-copy",
-        _ => "switchover",
-    };
 
     [LoggerMessage(LogLevel.Information, "{Phase}: {Activity}")]
     private partial void LogPhase(MigrationPhase phase, string activity);

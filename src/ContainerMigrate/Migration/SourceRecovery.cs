@@ -53,7 +53,7 @@ public sealed partial class SourceRecovery(MigrationEnvironment environment, ILo
     {
         if (journal.Phase != MigrationPhase.Aborted)
         {
-            journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(new MigrationFailure(environment.HostName, "recovery", "ctmigrated was restarted before GO")));
+            journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(new MigrationFailure(environment.HostName, "recovery", "ctmigrated was restarted before GO", "migrate again")));
         }
 
         await new SourceRollback(environment, logger).RunAsync(journal, cancellationToken);

@@ -308,7 +308,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
                 End();
                 break;
             default:
-                await GiveUpAsync(new MigrationFailure(_environment.HostName, "recovery", "ctmigrated was restarted before the commit"));
+                await GiveUpAsync(new MigrationFailure(_environment.HostName, "recovery", "ctmigrated was restarted before the commit", "migrate again"));
                 break;
         }
     }
@@ -335,7 +335,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
-            _failure ??= new MigrationFailure(_environment.HostName, "transfer", e.Message);
+            _failure ??= MigrationFailure.OfTransfer(_environment.HostName, e);
             throw;
         }
     }

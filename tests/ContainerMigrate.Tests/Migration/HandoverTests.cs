@@ -355,13 +355,13 @@ public sealed class HandoverTests
         {
             full |= s == step;
             full &= s != "remove traces";
-            return full && (s == step || s.StartsWith("record", StringComparison.Ordinal)) ? throw new IOException("No space left on device") : Task.CompletedTask;
+            return full && (s == step || s.StartsWith("record", StringComparison.Ordinal)) ? throw new IOException("No space left on device", 28) : Task.CompletedTask;
         };
 
         await hosts.MigrateAsync();
 
         hosts.ShouldRunOnSource();
-        hosts.Status.Failure!.ShouldBe(new MigrationFailure("h2", "transfer", "No space left on device"));
+        hosts.Status.Failure!.ShouldBe(new MigrationFailure("h2", "transfer", "No space left on device", "free disk there"));
         Directory.Exists(Path.Combine(hosts.DestinationJournal.Directory, "images")).ShouldBeFalse();
     }
 

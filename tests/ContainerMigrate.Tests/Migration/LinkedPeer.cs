@@ -108,7 +108,7 @@ internal sealed class LinkedPeer(DaemonLife caller, Func<DaemonLife?> other) : I
         }
         catch (Exception e) when (e is JsonException or InvalidDataException or IOException or InvalidOperationException)
         {
-            throw new MigrationException(new MigrationFailure(Name, "transfer", e.Message), e);
+            throw new MigrationException(MigrationFailure.OfTransfer(Name, e), e);
         }
         catch (KilledException)
         {

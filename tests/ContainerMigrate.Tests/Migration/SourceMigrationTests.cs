@@ -326,11 +326,12 @@ public sealed class SourceMigrationTests
     }
 
     [Theory]
-    [InlineData("reserve")]
-    [InlineData("send Layer")]
-    [InlineData("send Checkpoint")]
-    [InlineData("prepare")]
-    public async Task UnreachablePeerBeforeGoAborts(string call)
+    [InlineData("reserve", "reserve")]
+    [InlineData("send Probe", "transfer")]
+    [InlineData("send Layer", "switchover")]
+    [InlineData("send Checkpoint", "switchover")]
+    [InlineData("prepare", "switchover")]
+    public async Task UnreachablePeerBeforeGoAborts(string call, string stage)
     {
         using var hosts = new TwoHosts();
         hosts.Peer.LosesRequest = c => c == call;
@@ -339,8 +340,23 @@ public sealed class SourceMigrationTests
 
         hosts.ShouldRunOnSource();
         hosts.Status.Failure!.Host.ShouldBe("h2");
+        hosts.Status.Failure.Stage.ShouldBe(stage);
         hosts.Status.Failure.Cause.ShouldContain("does not answer");
         hosts.Status.DestinationState.ShouldBe("absent");
+    }
+
+    [Fact]
+    public async Task TimeThatPassesBecauseThePeerIsGoneIsNotToBeRaised()
+    {
+        using var hosts = new TwoHosts();
+        var cut = false;
+        hosts.Source.Before = (s, token) => s == "call send Image" && (cut = true) ? Hang(hosts, TimeSpan.FromSeconds(5), token) : Task.CompletedTask;
+        hosts.Peer.LosesRequest = _ => cut;
+
+        await hosts.MigrateAsync(Samples.Request with { DeadlineSeconds = 5 }, withImage: true);
+
+        hosts.From.Runs.ShouldBeTrue();
+        hosts.Status.Failure.ShouldBe(new MigrationFailure("h1", "image", "the time allowed for it has passed, and h2 does not answer", "check that ctmigrated runs there and that the link is up"));
     }
 
     [Theory]

@@ -45,14 +45,14 @@ public sealed class HttpPeerTests
         copier.ReceiveAsync(default!, default!, default, Token).ReturnsForAnyArgs(async call =>
         {
             await call.Arg<Stream>().ReadExactlyAsync(new byte[1000], Token);
-            return call.Arg<string>() == ArrivingContainer.LayerDirectory ? throw new IOException("No space left on device") : new CopyTotals(0, 0);
+            return call.Arg<string>() == ArrivingContainer.LayerDirectory ? throw new IOException("No space left on device", 28) : new CopyTotals(0, 0);
         });
         await using var daemons = await TwoDaemons.StartAsync(e => e with { Copier = copier });
         await daemons.ReserveAsync();
 
         var failure = (await Should.ThrowAsync<MigrationException>(() => daemons.Peer.SendAsync(TwoDaemons.Id, BulkTransfer.Layer, WriteForever, Token))).Failure;
 
-        failure.ShouldBe(new MigrationFailure("h2", "transfer", "No space left on device"));
+        failure.ShouldBe(new MigrationFailure("h2", "transfer", "No space left on device", "free disk there"));
     }
 
     [Fact]
