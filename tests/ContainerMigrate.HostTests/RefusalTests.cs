@@ -172,13 +172,6 @@ public sealed class RefusalTests(LabFixture lab) : HostTest(lab)
 
     private Task<NumberServer> StartAsync(params string[] dockerOptions) => NumberServer.StartAsync(H1, dockerOptions: dockerOptions);
 
-    /// <summary>Mounts something over a path of a host, until the test's end.</summary>
-    private async Task MountAsync(LabHost host, string what, string target)
-    {
-        await host.ShellAsync($"mount {what} {target}");
-        AtTheEnd(() => host.ShellAsync($"umount {target}"));
-    }
-
     private async Task ShouldBeRefusedAsync(string container, LabHost destination, params string[] reason)
     {
         var error = (await RefusalsAsync(container, destination)).ShouldHaveSingleItem();

@@ -49,12 +49,23 @@ public abstract class HostTest(LabFixture lab) : IAsyncLifetime
     /// <summary>Runs at the test's end, last one first, however it ends.</summary>
     protected void AtTheEnd(Func<Task> undo) => _undo.Push(undo);
 
+    /// <summary>Mounts something over a path of a host, until the test's end.</summary>
+    protected async Task MountAsync(LabHost host, string what, string target)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        await host.ShellAsync($"mount {what} {target}");
+        AtTheEnd(() => host.ShellAsync($"if mountpoint -q {target}; then umount {target}; fi"));
+    }
+
     /// <summary>Waits until a host looks as it did when the test began; what ends by itself has a moment to do so.</summary>
-    protected async Task ShouldBeAsBeforeAsync(LabHost host)
+    protected Task ShouldBeAsBeforeAsync(LabHost host) => ShouldBeAsBeforeAsync(host, _before[host]);
+
+    /// <summary>Waits until a host looks as it did at another time.</summary>
+    protected static async Task ShouldBeAsBeforeAsync(LabHost host, Leftovers before)
     {
         ArgumentNullException.ThrowIfNull(host);
         IReadOnlyList<string> difference = [];
-        await Eventually.TryAsync(async () => (difference = (await host.LeftoversAsync()).DifferenceTo(_before[host])).Count == 0, SettlesWithin);
+        await Eventually.TryAsync(async () => (difference = (await host.LeftoversAsync()).DifferenceTo(before)).Count == 0, SettlesWithin);
         difference.ShouldBeEmpty($"{host.Name} is not as it was before:\n{string.Join('\n', difference)}");
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 
 namespace ContainerMigrate.HostTests.Lab;
@@ -41,16 +42,19 @@ public sealed class LabHost(string name) : LabMember(name)
         await logs.WaitForOutputAsync(l => l.Contains(text, StringComparison.Ordinal), timeout);
     }
 
-    /// <summary>Removes every container, of Docker and of plain runc, with what tests/lab/bundle made around it.</summary>
+    /// <summary>Removes every container, of Docker and of plain runc, with what tests/lab/bundle made around it or a migration brought along.</summary>
     public Task RemoveContainersAsync() => ShellAsync("""
         containers=$(docker ps -aq)
         [ -z "$containers" ] || docker rm -f -v $containers >/dev/null
         mkdir -p /run/runc
         for container in $(ls /run/runc); do runc delete -f "$container"; done
-        if [ -d /var/lib/bundles ]; then
-          for bundle in $(ls /var/lib/bundles); do ip netns del "$bundle" 2>/dev/null || true; done
-          rm -rf /var/lib/bundles
-        fi
+        for bundle in /var/lib/bundles/* /var/lib/ctmigrate/bundles/*; do
+          [ -d "$bundle" ] || continue
+          # ctmigrated may hold the namespace for the seconds in which it announces: its link would answer others' packets.
+          ip -n "${bundle##*/}" link del eth0 2>/dev/null || true
+          ip netns del "${bundle##*/}" 2>/dev/null || true
+          rm -rf "$bundle"
+        done
         """);
 
     /// <summary>Everything on the host that a migration could leave behind: see <see cref="Leftovers"/>.</summary>
@@ -67,4 +71,7 @@ public sealed class LabHost(string name) : LabMember(name)
         process.Input.Close();
         return (await process.WaitAsync(TimeSpan.FromSeconds(60))).Checked().Output;
     }
+
+    /// <summary>The process of ctmigrated, which runs.</summary>
+    public async Task<Process> DaemonProcessAsync() => Process.GetProcessById(int.Parse(await RunAsync("cat", "/run/ctmigrated.pid")));
 }

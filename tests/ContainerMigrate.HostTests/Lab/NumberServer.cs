@@ -44,5 +44,12 @@ public sealed class NumberServer
 
     public async Task ShouldBeAbsentOnAsync(LabHost host) => (await StateOnAsync(host)).ShouldBe("absent", $"{Name} on {host.Name}");
 
+    /// <summary>Who it is on a host: which container, which process, since when, with what settings.</summary>
+    public async Task<string> DescribeAsync(LabHost host)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        return _runtime == "docker" ? (await host.InspectAsync(Name))?.ToJsonString() ?? "absent" : (await host.TryAsync("runc", "state", Name)).Text;
+    }
+
     private Task<string> StateOnAsync(LabHost host) => _runtime == "docker" ? host.StateAsync(Name) : host.RuncStateAsync(Name);
 }
