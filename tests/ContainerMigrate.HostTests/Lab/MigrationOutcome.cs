@@ -51,7 +51,31 @@ public sealed class MigrationOutcome
         DestinationState.ShouldBeOneOf("running", "paused");
     }
 
+    /// <summary>It failed before the handover: the error says where, in which stage, why, and what to do next.</summary>
+    public void ShouldHaveFailed(LabHost host, string stage, params string[] cause)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        ExitCode.ShouldBe(20, ToString());
+        ErrorLines.ShouldContain(l => l.StartsWith($"ctmigrate: {host.Name}: {stage}: ", StringComparison.Ordinal) && cause.All(c => l.Contains(c, StringComparison.Ordinal)), ToString());
+        ErrorLines.ShouldContain(l => l.StartsWith("  next: ", StringComparison.Ordinal), ToString());
+        ShouldRunOnAsBefore();
+    }
+
+    /// <summary>The operator cancelled it before the handover.</summary>
+    public void ShouldHaveBeenCancelled(string stage)
+    {
+        ExitCode.ShouldBe(21, ToString());
+        ErrorLines.ShouldContain(l => l.EndsWith($": {stage}: cancelled by the operator", StringComparison.Ordinal), ToString());
+        ShouldRunOnAsBefore();
+    }
+
     public override string ToString() => $"{_command.Command}: exit code {ExitCode}\n{_command.Error}{_command.Output}";
+
+    private void ShouldRunOnAsBefore()
+    {
+        SourceState.ShouldBe("running");
+        ErrorLines.ShouldContain(l => l.Contains(" as before; ", StringComparison.Ordinal), ToString());
+    }
 
     private string Text(string key) => Json[key]?.GetValue<string>() ?? "";
 

@@ -1,0 +1,11 @@
+namespace ContainerMigrate.HostTests.Lab;
+
+/// <summary>Where a migration is when something happens to it.</summary>
+public enum MigrationStage
+{
+    /// <summary>Data goes ahead, the container runs.</summary>
+    PreCopy,
+
+    /// <summary>The container is frozen, its memory is on the way.</summary>
+    Switchover,
+}

@@ -1,0 +1,58 @@
+using System.Text.Json.Nodes;
+
+namespace ContainerMigrate.HostTests.Lab;
+
+/// <summary>A migration under way, followed by the lines of `ctmigrate migrate --json`.</summary>
+public sealed class RunningMigration : IAsyncDisposable
+{
+    private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(60);
+
+    private readonly LabHost _source;
+    private readonly LabProcess _process;
+
+    private RunningMigration(LabHost source, LabProcess process)
+    {
+        _source = source;
+        _process = process;
+    }
+
+    /// <summary>Identifier that the source's daemon gave it.</summary>
+    public string Id { get; private set; } = "";
+
+    /// <summary>Starts it, and returns when the daemon has begun.</summary>
+    public static async Task<RunningMigration> StartAsync(LabHost source, string container, LabHost destination, params string[] options)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(destination);
+        var process = source.Start(["ctmigrate", "migrate", container, destination.Name, "--json", .. options]);
+        process.Input.Close();
+        var migration = new RunningMigration(source, process);
+        migration.Id = Field(await process.WaitForOutputAsync(l => Field(l, "id") != ""), "id");
+        return migration;
+    }
+
+    /// <summary>Returns when a line says that it is in a stage.</summary>
+    public Task ReachesAsync(MigrationStage stage) => stage switch
+    {
+        MigrationStage.PreCopy => _process.WaitForOutputAsync(l => Field(l, "activity") == "trying the connection"),
+        _ => _process.WaitForOutputAsync(l => Field(l, "phase") == "Frozen" && Field(l, "activity") == "sending memory"),
+    };
+
+    /// <summary>Ctrl-C.</summary>
+    public void Interrupt() => _process.Interrupt();
+
+    /// <summary>Waits for its end.</summary>
+    /// <exception cref="TimeoutException">It goes on and on.</exception>
+    public async Task<MigrationOutcome> EndAsync()
+    {
+        var outcome = new MigrationOutcome(await _process.WaitAsync(EndsWithin));
+        Measured.Write($"{_source.Name}: {outcome.Summary}");
+        return outcome;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
+
+    private static string Field(string line, string name) =>
+        line.StartsWith('{') && line.EndsWith('}') ? JsonNode.Parse(line)![name]?.GetValue<string>() ?? "" : "";
+}
