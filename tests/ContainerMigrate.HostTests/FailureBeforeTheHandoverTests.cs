@@ -105,23 +105,6 @@ public sealed class FailureBeforeTheHandoverTests(LabFixture lab) : HostTest(lab
     [Theory]
     [InlineData("docker")]
     [InlineData("runc")]
-    public async Task CriuIsKilledInTheMiddleOfTheDump(string runtime)
-    {
-        await using var service = await StartAsync(runtime);
-        // By SIGXFSZ. Its parasite lets the container's threads go on, and those that wait in recv(2) get EPERM from their sockets,
-        // which CRIU has in repair mode: connections of such a server are lost, the server is not.
-        await using (await LimitedCriu.OnAsync(H1, "-f 8192"))
-        {
-            (await H1.MigrateAsync(service.Server.Name, H2)).ShouldHaveFailed(H1, "dump", "CRIU was killed in the middle of it");
-        }
-
-        await service.ConnectAnewAsync(Client);
-        await ShouldGoOnAsync(service);
-    }
-
-    [Theory]
-    [InlineData("docker")]
-    [InlineData("runc")]
     public async Task CriuHasNoMemoryForTheRestore(string runtime)
     {
         await using var service = await StartAsync(runtime);
@@ -272,14 +255,6 @@ public sealed class FailureBeforeTheHandoverTests(LabFixture lab) : HostTest(lab
     /// <param name="Surroundings">What was on its host then.</param>
     private sealed record LiveService(NumberServer Server, NumberClients Clients, string Description, Leftovers Surroundings) : IAsyncDisposable
     {
-        public NumberClients Clients { get; private set; } = Clients;
-
-        public async Task ConnectAnewAsync(LabMember client)
-        {
-            await Clients.DisposeAsync();
-            Clients = await NumberClients.ConnectAsync(client);
-        }
-
         public ValueTask DisposeAsync() => Clients.DisposeAsync();
     }
 }
