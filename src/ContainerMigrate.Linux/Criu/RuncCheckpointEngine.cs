@@ -16,7 +16,9 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     private const string BrokenOff = "read unixpacket @->@: EOF";
 
     // The fence is ours: CRIU need not lock the network itself, and since the images remember how it did, the restore need not unlock it.
-    private const string DumpConfiguration = "tcp-established\nnetwork-lock skip\n";
+    // Files that are open and deleted go into the images; CRIU refuses those beyond 1 MiB unless told otherwise (ghost_limit in
+    // criu/include/cr_options.h is an unsigned int: this is the most it takes).
+    private const string DumpConfiguration = "tcp-established\nnetwork-lock skip\nghost-limit 4095M\n";
 
     // CRIU that is killed in the middle leaves its code in the tasks and their sockets in repair mode, so it is never stopped but by this.
     private static readonly TimeSpan LastResort = TimeSpan.FromMinutes(5);

@@ -46,7 +46,7 @@ public sealed class RuncCheckpointEngineTests : IDisposable
             "--root", "/run/runc", "checkpoint", "--leave-running", "--tcp-established", "--file-locks", "--empty-ns", "network",
             "--image-path", _directory.File("images"), "--work-path", _directory.File("work"), Samples.Reference.Id,
         ]);
-        File.ReadAllText(Path.Combine(_command.Environment["HOME"]!, ".criu/default.conf")).ShouldBe("tcp-established\nnetwork-lock skip\n");
+        File.ReadAllText(Path.Combine(_command.Environment["HOME"]!, ".criu/default.conf")).ShouldBe("tcp-established\nnetwork-lock skip\nghost-limit 4095M\n");
     }
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class RuncCheckpointEngineTests : IDisposable
 
         await DumpAsync();
 
-        File.ReadAllText(Path.Combine(restore, "criu.conf")).ShouldBe("tcp-established\nnetwork-lock skip\n");
+        File.ReadAllText(Path.Combine(restore, "criu.conf")).ShouldBe("tcp-established\nnetwork-lock skip\nghost-limit 4095M\n");
     }
 
     [Fact]
