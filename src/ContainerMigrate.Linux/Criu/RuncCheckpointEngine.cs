@@ -60,6 +60,8 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
                 : result.StandardError.Contains(BrokenOff, StringComparison.Ordinal) ? new MigrationException("dump", "CRIU was killed in the middle of it", "the kernel's log says if memory ran out")
                 : new MigrationException("dump", "runc checkpoint: " + result.FailureReason, "`ctmigrate doctor` says whether CRIU works here");
         }
+
+        ArmTimers(CheckpointImages.DirectoryIn(directory));
     }
 
     /// <inheritdoc/>
@@ -71,6 +73,22 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
         }
 
         return Task.CompletedTask;
+    }
+
+    // Images in a form that is not known go as they are: CRIU may have changed it together with what is put right here.
+    private void ArmTimers(string images)
+    {
+        try
+        {
+            if (PeriodicTimers.Arm(images) is > 0 and var timers)
+            {
+                LogArmed(timers);
+            }
+        }
+        catch (InvalidDataException e)
+        {
+            LogUnknownImage(e.Message);
+        }
     }
 
     // CRIU reads $HOME/.criu/default.conf, and over it the file that the container's org.criu.config annotation names. A container
@@ -93,6 +111,12 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
             DurableFile.Replace(path, System.Text.Encoding.UTF8.GetBytes(DumpConfiguration));
         }
     }
+
+    [LoggerMessage(LogLevel.Debug, "{Timers} periodic timers had expired and were armed again in the images")]
+    private partial void LogArmed(int timers);
+
+    [LoggerMessage(LogLevel.Warning, "periodic timers may stop, since CRIU's image of open files cannot be read: {Reason}")]
+    private partial void LogUnknownImage(string reason);
 
     [LoggerMessage(LogLevel.Warning, "an interrupted dump had left {Sockets} TCP sockets in repair mode; they work again")]
     private partial void LogRepaired(int sockets);
