@@ -7,6 +7,7 @@ public sealed class LiveConnectionsTests(LabFixture lab) : HostTest(lab)
 {
     [Theory]
     [InlineData("docker")]
+    [InlineData("runc")]
     public async Task SurviveTheMoveOverIPv4AndIPv6(string runtime)
     {
         var web = await NumberServer.StartAsync(H1, runtime);

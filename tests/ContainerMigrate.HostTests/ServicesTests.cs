@@ -12,18 +12,23 @@ public sealed class ServicesTests(LabFixture lab) : HostTest(lab), IClassFixture
     private const int DownloadMebibytes = 24;
     private static readonly string[] SlowDownload = [$"SIZE={DownloadMebibytes}", $"RATE={2 << 20}"];
 
-    [Fact]
-    public async Task SshSessionGoesOnTyping()
+    [Theory]
+    [InlineData("docker")]
+    [InlineData("runc")]
+    public async Task SshSessionGoesOnTyping(string runtime)
     {
-        string[] ssh = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", $"root@{IPv6}"];
-        await StartAsync("sshd", [.. ssh, "true"]);
+        string[] ssh = ["ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", $"root@{LabContainer.IPv6}"];
+        var sshd = await LabContainer.StartAsync(H1, runtime, "sshd", AppsImage.Name, ["/app/sshd"]);
+        await ShouldSucceedAsync([.. ssh, "true"]);
         await using var session = Client.Start([.. ssh, "-tt"]);
         await session.Input.WriteLineAsync("stty -echo rows 33 columns 91; secret=kept; n=0; echo ready-$((6 * 7))");
         await session.WaitForOutputAsync(l => l.Contains("ready-42", StringComparison.Ordinal));
 
         // A variable of the shell counts: were a line lost or read twice, the answers would no longer match.
         var typing = await Conversation.StartAsync(session, _ => "n=$((n + 1)); printf '\\n%s\\n' $n");
-        await MoveAsync("sshd");
+        (await H1.MigrateAsync(sshd.Name, H2)).ShouldBeDone();
+        await sshd.ShouldHaveMovedAsync(H1, H2);
+        await ShouldBeAsBeforeAsync(H1);
         await typing.EndAsync();
 
         await session.Input.WriteLineAsync("echo \"variable $secret, terminal $(stty size) $(tty)\"");
@@ -128,8 +133,11 @@ public sealed class ServicesTests(LabFixture lab) : HostTest(lab), IClassFixture
     {
         await H1.DockerRunAsync(
             service, ["--network", "lan", "--ip", IPv4, "--ip6", IPv6, .. (environment ?? []).SelectMany(e => (string[])["-e", e]), AppsImage.Name, $"/app/{service}"]);
-        await Eventually.BecomesTrueAsync($"{string.Join(' ', probe)} succeeds", async () => (await Client.TryAsync([.. probe])).ExitCode == 0);
+        await ShouldSucceedAsync(probe);
     }
+
+    private Task ShouldSucceedAsync(IReadOnlyList<string> probe) =>
+        Eventually.BecomesTrueAsync($"{string.Join(' ', probe)} succeeds", async () => (await Client.TryAsync([.. probe])).ExitCode == 0);
 
     private async Task MoveAsync(string service)
     {
