@@ -116,6 +116,18 @@ public sealed class RefusalTests(LabFixture lab) : HostTest(lab)
         await ShouldBeRefusedAsync(Container, H2, "h1: privileged: the container is privileged");
     }
 
+    [Theory]
+    [InlineData("--ipc=shareable", "h1: namespaces: the container's IPC mode is shareable")]
+    [InlineData("--uts=host", "h1: namespaces: the container uses the host's host name namespace")]
+    [InlineData("--device=/dev/fuse", "h1: devices: the container uses devices of this host")]
+    [InlineData("--link=other", "h1: network: the container is linked to others")]
+    public async Task SettingThatCannotBeKept(string option, string reason)
+    {
+        await H1.DockerRunAsync("other", "--network", "lan", "ctm-small:1", "sleep", "infinity");
+        await StartAsync(option);
+        await ShouldBeRefusedAsync(Container, H2, reason);
+    }
+
     [Fact]
     public async Task BindMount()
     {
