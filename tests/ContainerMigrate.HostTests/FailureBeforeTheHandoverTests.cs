@@ -58,6 +58,9 @@ public sealed class FailureBeforeTheHandoverTests(LabFixture lab) : HostTest(lab
             await PluggedOutAsync(H2, async () => (await migration.EndAsync()).ShouldHaveFailed(H1, NameOf(stage), "the time allowed for it has passed, and h2 does not answer"));
         }
 
+        // It reads from a connection that ends when TCP says so, 25 s of silence and more; only then does its lease run.
+        await MakeFastAsync();
+        await ShouldBeAsBeforeAsync(H2, TimeSpan.FromSeconds(90));
         await ShouldGoOnAsync(service);
     }
 
@@ -97,7 +100,7 @@ public sealed class FailureBeforeTheHandoverTests(LabFixture lab) : HostTest(lab
     {
         await using var service = await StartAsync(runtime);
         await MountAsync(H1, "-t tmpfs -o size=12m tmpfs", Journals);
-        (await H1.MigrateAsync(service.Server.Name, H2)).ShouldHaveFailed(H1, "dump", "CRIU: ");
+        (await H1.MigrateAsync(service.Server.Name, H2)).ShouldHaveFailed(H1, "dump"); // its log is on the full disk too, and may not say why
         await H1.RunAsync("umount", Journals);
         await ShouldGoOnAsync(service);
     }

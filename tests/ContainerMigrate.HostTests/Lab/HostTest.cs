@@ -58,14 +58,14 @@ public abstract class HostTest(LabFixture lab) : IAsyncLifetime
     }
 
     /// <summary>Waits until a host looks as it did when the test began; what ends by itself has a moment to do so.</summary>
-    protected Task ShouldBeAsBeforeAsync(LabHost host) => ShouldBeAsBeforeAsync(host, _before[host]);
+    protected Task ShouldBeAsBeforeAsync(LabHost host, TimeSpan? within = null) => ShouldBeAsBeforeAsync(host, _before[host], within);
 
     /// <summary>Waits until a host looks as it did at another time.</summary>
-    protected static async Task ShouldBeAsBeforeAsync(LabHost host, Leftovers before)
+    protected static async Task ShouldBeAsBeforeAsync(LabHost host, Leftovers before, TimeSpan? within = null)
     {
         ArgumentNullException.ThrowIfNull(host);
         IReadOnlyList<string> difference = [];
-        await Eventually.TryAsync(async () => (difference = (await host.LeftoversAsync()).DifferenceTo(before)).Count == 0, SettlesWithin);
+        await Eventually.TryAsync(async () => (difference = (await host.LeftoversAsync()).DifferenceTo(before)).Count == 0, within ?? SettlesWithin);
         difference.ShouldBeEmpty($"{host.Name} is not as it was before:\n{string.Join('\n', difference)}");
     }
 }
