@@ -42,7 +42,7 @@ public sealed class LiveConnectionsTests(LabFixture lab) : HostTest(lab)
             $| = 1; print "listening\n";
             while (my @ready = $clients->can_read) {
                 for my $client (@ready) {
-                    if ($client == $server) { accept(my $new, $server) and $clients->add($new) }
+                    if ($client == $server) { my $new; accept($new, $server) and $clients->add($new) }
                     elsif (sysread $client, my $text, 4096) { for (1 .. $text =~ tr/\n//) { syswrite $client, ++$count . "\n" } }
                     else { $clients->remove($client); close $client }
                 }

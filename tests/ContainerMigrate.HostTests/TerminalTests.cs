@@ -31,7 +31,12 @@ public sealed partial class TerminalTests(LabFixture lab) : HostTest(lab)
         await using var again = Attach(H2, rows: 50, columns: 132);
         await TypeAsync(again, "echo \"size $(stty size)\"; cat");
         await again.WaitForOutputAsync(l => l.TrimEnd() == "size 50 132");
+        await TypeAsync(again, "typed into cat");
+        await again.WaitForOutputAsync(l => l.TrimEnd() == "typed into cat");
         await again.Input.WriteAsync('\x03');
+        await again.Input.FlushAsync(TestContext.Current.CancellationToken);
+        // What is typed before cat is gone may still be read by it.
+        await Eventually.BecomesTrueAsync("Ctrl-C ends cat", async () => !(await H2.RunAsync("docker", "top", Container, "-o", "pid,comm")).Contains("cat", StringComparison.Ordinal));
         await TypeAsync(again, "echo interrupted-$?; exit 3");
         await again.WaitForOutputAsync(l => l.Contains("interrupted-130", StringComparison.Ordinal));
         await Eventually.BecomesTrueAsync("the shell has ended", async () => await H2.StateAsync(Container) == "exited");

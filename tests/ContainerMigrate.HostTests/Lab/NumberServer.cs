@@ -35,6 +35,7 @@ public sealed class NumberServer
         {
             await using var bundle = new LabProcess(LabFixture.Program("bundle"), [host.Name, server.Name, $"MEMORY={memoryMebibytes}"]);
             (await bundle.WaitAsync(TimeSpan.FromSeconds(60))).Checked();
+            await Eventually.BecomesTrueAsync("the server listens", async () => await host.RunAsync("ip", "netns", "exec", server.Name, "ss", "-Hltn", "sport = :9000") != "");
         }
 
         return server;
