@@ -1,0 +1,268 @@
+using ContainerMigrate.Memory;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerMigrate.Linux.Memory;
+
+/// <summary>
+/// One program's memory under tracking. The files of /proc that it holds open stay with this address space when the process
+/// gets another one (exec) or its number goes to somebody else; they are empty from then on.
+/// </summary>
+internal sealed class AddressSpace : IDisposable
+{
+    // Where user addresses end with four levels of page tables; mappings above it (five levels, on request) move it up.
+    private const ulong UsualEnd = 0x7FFF_FFFF_F000;
+
+    private readonly SafeFileHandle _maps;
+    private readonly SafeFileHandle _pagemap;
+    private readonly List<Mapping> _mappings = [];
+    private PageSet _found = new();
+    private UserFaultDescriptor? _tracker;
+
+    private AddressSpace(SafeFileHandle maps, SafeFileHandle pagemap, SafeFileHandle memory, string layout)
+    {
+        _maps = maps;
+        _pagemap = pagemap;
+        Memory = memory;
+        Layout = layout;
+    }
+
+    /// <summary><c>/proc/PID/mem</c>.</summary>
+    internal SafeFileHandle Memory { get; }
+
+    /// <summary>Where the program put its parts: what tells it from a later program of the same process while the old memory lives on elsewhere.</summary>
+    internal string Layout { get; }
+
+    internal bool IsTracked => _tracker is not null;
+
+    /// <summary>Mappings as they were at the last scan.</summary>
+    internal IReadOnlyList<Mapping> Mappings => _mappings;
+
+    /// <summary>Null when the process has no memory: it has ended, or its first thread has.</summary>
+    internal static AddressSpace? Open(int processId)
+    {
+        var files = new SafeFileHandle?[3];
+        try
+        {
+            string[] names = ["maps", "pagemap", "mem"];
+            for (var i = 0; i < names.Length; i++)
+            {
+                files[i] = File.OpenHandle($"/proc/{processId}/{names[i]}", FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            }
+
+            var space = new AddressSpace(files[0]!, files[1]!, files[2]!, ProcessLayout.Read(processId));
+            MappingReader.Read(space._maps, space._mappings);
+            if (space._mappings.Count > 0)
+            {
+                return space;
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // Ended meanwhile.
+        }
+
+        Array.ForEach(files, file => file?.Dispose());
+        return null;
+    }
+
+    /// <summary>From now on writes are noted; takes ownership.</summary>
+    /// <returns>False when the kernel lacks what is needed.</returns>
+    internal bool Track(SafeFileHandle descriptor)
+    {
+        _tracker = UserFaultDescriptor.Create(descriptor);
+        return IsTracked;
+    }
+
+    /// <summary>Finds what was written since the last call that <see cref="TakeFound"/> followed.</summary>
+    /// <returns>False when the address space is gone.</returns>
+    internal bool Scan()
+    {
+        MappingReader.Read(_maps, _mappings);
+        if (_mappings.Count == 0)
+        {
+            return false;
+        }
+
+        try
+        {
+            if (_tracker is null)
+            {
+                Find(Everything, 0, PageScan.NoContent, protect: false, _found);
+                return true;
+            }
+
+            FindWritten(_tracker);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false; // it went away in between
+        }
+    }
+
+    /// <summary>Hands over what scans have found, that of private file mappings apart.</summary>
+    internal (PageSet Anonymous, PageSet OfFiles) TakeFound()
+    {
+        var files = new PageSet();
+        foreach (var mapping in _mappings)
+        {
+            if (mapping.Kind == MappingKind.PrivateFile)
+            {
+                files.Add(mapping.Range);
+            }
+        }
+
+        var anonymous = _found;
+        _found = new PageSet();
+        var ofFiles = anonymous.Intersect(files);
+        anonymous.ExceptWith(ofFiles);
+        return (anonymous, ofFiles);
+    }
+
+    /// <summary>
+    /// Adds the addresses of a shared mapping that were written since the last call, or may have been: also those where there is nothing any more.
+    /// </summary>
+    /// <returns>False when writes there were not noted (until now), so that what was added is not all.</returns>
+    internal bool FindWrittenShared(Mapping mapping, PageSet written)
+    {
+        if (_tracker is null)
+        {
+            return false;
+        }
+
+        var untracked = new PageSet();
+        Find(mapping.Range, 0, PageScan.Trackable, 0, protect: false, untracked);
+        var isFresh = false;
+        foreach (var range in untracked.Ranges)
+        {
+            isFresh |= _tracker.Register(range) || mapping.IsWritable;
+        }
+
+        // No other category is asked for: then the kernel takes an empty place for written, unless it has marked it as protected. So what was
+        // written and taken out of the page tables since is found, too (task_mmu.c, pagemap_scan_pmd_entry).
+        Find(mapping.Range, PageScan.Written, 0, 0, protect: true, written);
+        return !isFresh;
+    }
+
+    /// <summary>Lifts the protection piece by piece; for a program that is to run on.</summary>
+    internal void Release()
+    {
+        if (_tracker is null)
+        {
+            return;
+        }
+
+        MappingReader.Read(_maps, _mappings);
+        foreach (var mapping in _mappings)
+        {
+            if (mapping.Kind != MappingKind.Other)
+            {
+                _tracker.Unregister(mapping.Range);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _tracker?.Dispose();
+        _maps.Dispose();
+        _pagemap.Dispose();
+        Memory.Dispose();
+    }
+
+    private AddressRange Everything
+    {
+        get
+        {
+            // The last line may be the vsyscall page, in the kernel's half.
+            var end = UsualEnd;
+            foreach (var mapping in _mappings)
+            {
+                end = mapping.Range.End > end && mapping.Range.End <= long.MaxValue ? mapping.Range.End : end;
+            }
+
+            return new AddressRange(0, end);
+        }
+    }
+
+    private void FindWritten(UserFaultDescriptor tracker)
+    {
+        var everything = Everything;
+        var untracked = new PageSet();
+        Find(everything, 0, PageScan.Trackable, 0, protect: false, untracked);
+        var fresh = new PageSet();
+        foreach (var mapping in _mappings)
+        {
+            if (mapping.Kind == MappingKind.Anonymous || (mapping.Kind == MappingKind.PrivateFile && mapping.IsWritable))
+            {
+                RegisterUntracked(tracker, mapping, untracked, fresh);
+            }
+        }
+
+        // What has just been registered goes by what exists: a page moved there by mremap may still carry an older protection (before Linux 6.13).
+        FindFresh(fresh);
+        Find(everything, PageScan.Written, PageScan.NoContent, protect: true, _found);
+        FindSwappedOfFiles();
+
+        // The rest, in mappings that could not be registered or are new: found as it is, each time. In read-only mappings of files there is mostly
+        // nothing; where there is (relocated data), they are registered as well. Others are not, because it slows down their page faults.
+        var rest = new PageSet();
+        Find(everything, 0, PageScan.NoContent | PageScan.Trackable, protect: false, rest);
+        _found.UnionWith(rest);
+        if (rest.IsEmpty)
+        {
+            return;
+        }
+
+        var readOnly = new PageSet();
+        foreach (var mapping in _mappings)
+        {
+            if (mapping is { Kind: MappingKind.PrivateFile, IsWritable: false } && rest.Overlaps(mapping.Range))
+            {
+                RegisterUntracked(tracker, mapping, untracked, readOnly);
+            }
+        }
+
+        FindFresh(readOnly);
+    }
+
+    private static void RegisterUntracked(UserFaultDescriptor tracker, Mapping mapping, PageSet untracked, PageSet registered)
+    {
+        foreach (var range in untracked.Intersect(PageSet.Of(mapping.Range)).Ranges)
+        {
+            if (tracker.Register(range))
+            {
+                registered.Add(range);
+            }
+        }
+    }
+
+    private void FindFresh(PageSet registered)
+    {
+        foreach (var range in registered.Ranges)
+        {
+            Find(range, 0, PageScan.NoContent, protect: true, _found);
+        }
+    }
+
+    /// <summary>
+    /// A written page of a private file mapping that was given up (MADV_DONTNEED) leaves a mark behind which looks, to CRIU as well, like a protected page in
+    /// the swap; what would be read there is the file's again. So all that looks swapped out there is reported every time.
+    /// </summary>
+    private void FindSwappedOfFiles()
+    {
+        foreach (var mapping in _mappings)
+        {
+            if (mapping.Kind == MappingKind.PrivateFile)
+            {
+                PageScan.Find(_pagemap, mapping.Range, PageScan.Swapped | PageScan.Trackable, PageScan.NoContent, 0, protect: false, _found);
+            }
+        }
+    }
+
+    private void Find(AddressRange range, ulong all, ulong none, bool protect, PageSet found) =>
+        Find(range, all, none, PageScan.Present | PageScan.Swapped, protect, found);
+
+    private void Find(AddressRange range, ulong all, ulong none, ulong any, bool protect, PageSet found) =>
+        PageScan.Find(_pagemap, range, all, none, any, protect, found);
+}

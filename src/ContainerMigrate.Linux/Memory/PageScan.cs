@@ -1,0 +1,71 @@
+using ContainerMigrate.Linux.Interop;
+using ContainerMigrate.Memory;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerMigrate.Linux.Memory;
+
+/// <summary>PAGEMAP_SCAN (Documentation/admin-guide/mm/pagemap.rst, linux/fs.h): finds pages of an address space by what they are.</summary>
+internal static unsafe class PageScan
+{
+    internal const ulong Trackable = 1 << 0; // PAGE_IS_WPALLOWED: of a mapping that is registered with WP_ASYNC
+    internal const ulong Written = 1 << 1; // PAGE_IS_WRITTEN
+    internal const ulong OfFile = 1 << 2; // PAGE_IS_FILE
+    internal const ulong Present = 1 << 3; // PAGE_IS_PRESENT
+    internal const ulong Swapped = 1 << 4; // PAGE_IS_SWAPPED
+    internal const ulong Zero = 1 << 5; // PAGE_IS_PFNZERO
+    internal const ulong Guard = 1 << 8; // PAGE_IS_GUARD, 6.15: madvise(MADV_GUARD_INSTALL), cannot be read
+
+    private const ulong Request = 0xC0606610; // PAGEMAP_SCAN
+    private const ulong ProtectMatching = 1; // PM_SCAN_WP_MATCHING
+    private const int ArgumentWords = 12;
+    private const int RegionWords = 3; // struct page_region: start, end, categories
+    private const int RegionCount = 1024;
+
+    // The kernel keeps mmap(2) and munmap(2) of the program waiting until a call returns: 3 ms for so many pages that it protects.
+    private const ulong MaxPages = 65536;
+
+    /// <summary>What of the process's memory is its own content: this much for <c>none</c> and one of <see cref="Present"/> and <see cref="Swapped"/>.</summary>
+    internal static ulong NoContent { get; } = OfFile | Zero | (KnowsGuard() ? Guard : 0);
+
+    /// <summary>Adds the pages that are all of <paramref name="all"/>, none of <paramref name="none"/>, and one of <paramref name="any"/> (0: whatever).</summary>
+    /// <param name="pagemap">An open <c>/proc/PID/pagemap</c>.</param>
+    /// <param name="range">Where to look; mappings that are not registered are passed over when <paramref name="protect"/> is set.</param>
+    /// <param name="all">Categories.</param>
+    /// <param name="none">Categories.</param>
+    /// <param name="any">Categories.</param>
+    /// <param name="protect">Takes <see cref="Written"/> away from what is found, in the same step.</param>
+    /// <param name="found">Gets the ranges as they come: also those before a failure.</param>
+    /// <exception cref="IOException">The address space is gone.</exception>
+    internal static void Find(SafeFileHandle pagemap, AddressRange range, ulong all, ulong none, ulong any, bool protect, PageSet found)
+    {
+        var regions = stackalloc ulong[RegionCount * RegionWords];
+        var argument = stackalloc ulong[ArgumentWords];
+        for (var start = range.Start; start < range.End; start = argument[4])
+        {
+            // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask, category_anyof_mask, return_mask
+            ReadOnlySpan<ulong> values =
+            [
+                ArgumentWords * sizeof(ulong), protect ? ProtectMatching : 0, start, range.End, 0, (ulong)regions, RegionCount, any != 0 || protect ? MaxPages : 0, // holes count as pages, too
+                none, all | none, any, all,
+            ];
+            values.CopyTo(new Span<ulong>(argument, ArgumentWords));
+            var count = Libc.Control(pagemap, Request, argument);
+            if (count < 0)
+            {
+                throw Errno.Exception("PAGEMAP_SCAN", Errno.Last);
+            }
+
+            for (var i = 0; i < count; i++)
+            {
+                found.Add(new AddressRange(regions[i * RegionWords], regions[(i * RegionWords) + 1]));
+            }
+        }
+    }
+
+    private static bool KnowsGuard()
+    {
+        using var pagemap = File.OpenHandle("/proc/self/pagemap", FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var argument = stackalloc ulong[] { ArgumentWords * sizeof(ulong), 0, 0, 0, 0, 0, 0, 0, 0, Guard, 0, Guard };
+        return Libc.Control(pagemap, Request, argument) >= 0;
+    }
+}

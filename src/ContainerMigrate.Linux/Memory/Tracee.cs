@@ -1,0 +1,238 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using ContainerMigrate.Linux.Interop;
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerMigrate.Linux.Memory;
+
+/// <summary>
+/// A thread of a container held by ptrace. Everything from <see cref="Seize"/> on happens on one thread of ours; when that
+/// ends the kernel lets go of a tracee that could not be detached, for instance because it never stopped.
+/// </summary>
+internal sealed unsafe class Tracee(int id)
+{
+    private const int EventStop = 128; // PTRACE_EVENT_STOP
+    private const int SignalTrap = 5; // SIGTRAP
+    private const int SignalStop = 19; // SIGSTOP
+    private const int SystemCallMark = 0x80; // PTRACE_O_TRACESYSGOOD
+    private const ulong NoSystemCall = ulong.MaxValue;
+    private const ulong UserCodeSegment = 0x33; // __USER_CS: 64-bit user mode
+
+    private static readonly TimeSpan BusyWait = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan InterruptInterval = TimeSpan.FromSeconds(1);
+
+    private int _signal;
+    private bool _isStopped;
+    private bool _stopHeldBack;
+
+    /// <summary>Attaches without stopping; 0 or the error number.</summary>
+    internal int Seize(bool suspendSeccomp) =>
+        Ptrace.Request(Ptrace.Seize, id, 0, (void*)(Ptrace.MarkSystemCallStops | (suspendSeccomp ? Ptrace.SuspendSeccomp : 0)));
+
+    /// <summary>Makes it stop soon, as a <see cref="TraceStop.Trap"/>; a sleep in the kernel is interrupted and resumed by the kernel later.</summary>
+    internal void Interrupt() => _ = Ptrace.Request(Ptrace.Interrupt, id, 0, null);
+
+    /// <summary>
+    /// Waits until it stands where its registers may be changed. A signal that comes first is delivered; its handler has not begun yet at the stop.
+    /// </summary>
+    internal TraceStop WaitForTrap(TimeSpan limit)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var stop = Wait(limit - Stopwatch.GetElapsedTime(started));
+            if (stop is TraceStop.Trap or TraceStop.None or TraceStop.Ended)
+            {
+                return stop;
+            }
+
+            Resume(Ptrace.Continue, stop == TraceStop.Signal ? _signal : 0);
+        }
+    }
+
+    /// <summary>
+    /// Lets it run up to the next entry into, or exit from, a system call. Only a stop signal can come in between, since the others are blocked: it is sent
+    /// again after <see cref="Detach"/>. A group stop that begins or ends meanwhile takes effect then, too.
+    /// </summary>
+    internal TraceStop RunToSystemCall(TimeSpan limit)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            Resume(Ptrace.SystemCall, 0);
+            var stop = Wait(limit - Stopwatch.GetElapsedTime(started));
+            if (stop is TraceStop.SystemCall or TraceStop.None or TraceStop.Ended)
+            {
+                return stop;
+            }
+
+            HoldBack();
+        }
+    }
+
+    /// <summary>
+    /// Brings it to a <see cref="TraceStop.Trap"/> from wherever it is, without a limit: it must not run on with registers that are not its own.
+    /// </summary>
+    /// <returns>False when it has ended.</returns>
+    internal bool BringToTrap()
+    {
+        while (true)
+        {
+            Interrupt();
+            if (_isStopped)
+            {
+                Resume(Ptrace.Continue, 0);
+            }
+
+            switch (Wait(InterruptInterval))
+            {
+                case TraceStop.Trap:
+                    return true;
+                case TraceStop.Ended:
+                    return false;
+                case TraceStop.SystemCall:
+                    // Late, after the time for it was over: the call that it is about to make is not made.
+                    WriteRegisters(ReadRegisters() with { OriginalRax = NoSystemCall });
+                    break;
+                case TraceStop.Signal:
+                    HoldBack();
+                    break;
+            }
+        }
+    }
+
+    internal Ptrace.Registers ReadRegisters()
+    {
+        Ptrace.Registers registers;
+        Check(Ptrace.Request(Ptrace.GetRegisters, id, 0, &registers));
+        return registers;
+    }
+
+    internal void WriteRegisters(Ptrace.Registers registers) => Check(Ptrace.Request(Ptrace.SetRegisters, id, 0, &registers));
+
+    internal ulong ReadSignalMask()
+    {
+        ulong mask;
+        Check(Ptrace.Request(Ptrace.GetSignalMask, id, sizeof(ulong), &mask));
+        return mask;
+    }
+
+    internal void WriteSignalMask(ulong mask) => Check(Ptrace.Request(Ptrace.SetSignalMask, id, sizeof(ulong), &mask));
+
+    /// <summary>Lets go of it at a trap: a group stop comes into force again, an interrupted system call is restarted by the kernel.</summary>
+    internal void Detach()
+    {
+        _ = Ptrace.Request(Ptrace.Detach, id, 0, null);
+        if (_stopHeldBack)
+        {
+            _ = Libc.Kill(id, SignalStop);
+        }
+    }
+
+    internal static bool IsIn64BitMode(in Ptrace.Registers registers) => registers.Cs == UserCodeSegment;
+
+    /// <summary>Whether the program has asked the kernel to hand it its own system calls (prctl(2), PR_SET_SYSCALL_USER_DISPATCH).</summary>
+    internal bool DispatchesSystemCalls()
+    {
+        Ptrace.DispatchConfiguration configuration;
+        return Ptrace.Request(Ptrace.GetDispatchConfiguration, id, (nuint)sizeof(Ptrace.DispatchConfiguration), &configuration) == 0 && configuration.Mode != 0;
+    }
+
+    /// <summary>
+    /// Whether it stands inside a restartable sequence (rseq(2)). Run elsewhere from there, the kernel forgets the sequence instead of aborting it, and the
+    /// program would go on with what it had read before.
+    /// </summary>
+    internal bool IsInRestartableSequence(in Ptrace.Registers registers, SafeFileHandle memory)
+    {
+        const int CurrentSequence = 8; // struct rseq, rseq_cs
+        Ptrace.RseqConfiguration configuration;
+        if (Ptrace.Request(Ptrace.GetRseqConfiguration, id, (nuint)sizeof(Ptrace.RseqConfiguration), &configuration) != 0 || configuration.Area == 0)
+        {
+            return false;
+        }
+
+        Span<ulong> sequence = stackalloc ulong[1];
+        Span<ulong> descriptor = stackalloc ulong[3]; // struct rseq_cs: version and flags, start_ip, post_commit_offset
+        return Read(memory, configuration.Area + CurrentSequence, sequence) && sequence[0] != 0
+            && Read(memory, sequence[0], descriptor) && registers.Rip - descriptor[1] < descriptor[2];
+    }
+
+    private static bool Read(SafeFileHandle memory, ulong address, Span<ulong> destination)
+    {
+        var bytes = MemoryMarshal.AsBytes(destination);
+        try
+        {
+            return RandomAccess.Read(memory, bytes, (long)address) == bytes.Length;
+        }
+        catch (IOException)
+        {
+            return false; // nothing is mapped there
+        }
+    }
+
+    private void Resume(int request, int signal)
+    {
+        _isStopped = false;
+        _ = Ptrace.Request(request, id, 0, (void*)signal);
+    }
+
+    private void HoldBack() => _stopHeldBack |= _signal == SignalStop;
+
+    private TraceStop Wait(TimeSpan limit)
+    {
+        // The kernel offers no wait with a time limit for a thread that another process owns. It is mostly there within 50 us.
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            int status;
+            try
+            {
+                if (Ptrace.TryWait(id, out status))
+                {
+                    return Classify(status);
+                }
+            }
+            catch (IOException)
+            {
+                return TraceStop.Ended;
+            }
+
+            var elapsed = Stopwatch.GetElapsedTime(started);
+            if (elapsed > limit)
+            {
+                return TraceStop.None;
+            }
+
+            if (elapsed < BusyWait)
+            {
+                Thread.Yield();
+            }
+            else
+            {
+                Thread.Sleep(1);
+            }
+        }
+    }
+
+    private TraceStop Classify(int status)
+    {
+        if ((status & 0xFF) != 0x7F) // not WIFSTOPPED
+        {
+            return TraceStop.Ended;
+        }
+
+        _isStopped = true;
+        _signal = (status >> 8) & 0xFF;
+        return (status >> 16) == EventStop ? TraceStop.Trap
+            : _signal == (SignalTrap | SystemCallMark) ? TraceStop.SystemCall
+            : TraceStop.Signal;
+    }
+
+    private void Check(int error)
+    {
+        if (error != 0)
+        {
+            throw Errno.Exception($"thread {id}", error);
+        }
+    }
+}

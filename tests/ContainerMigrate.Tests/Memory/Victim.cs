@@ -1,0 +1,128 @@
+using System.Globalization;
+using System.Reflection;
+using ContainerMigrate.Linux.Cgroups;
+using ContainerMigrate.Linux.Memory;
+using ContainerMigrate.Linux.Processes;
+using ContainerMigrate.Memory;
+using ContainerMigrate.Tests.Cgroups;
+using Shouldly;
+using Xunit;
+
+namespace ContainerMigrate.Tests.Memory;
+
+/// <summary>A program in a cgroup of its own that does what the test says (victim.py), tracked, with a copy of its memory.</summary>
+internal sealed class Victim : IAsyncDisposable
+{
+    private static readonly CancellationToken Cancellation = TestContext.Current.CancellationToken;
+    private readonly ScratchCgroup _cgroup;
+    private readonly IRunningProcess _process;
+    private readonly StreamReader _answers;
+    private readonly StreamWriter _orders;
+
+    private Victim(ScratchCgroup cgroup, IRunningProcess process)
+    {
+        _cgroup = cgroup;
+        _process = process;
+        _answers = new StreamReader(process.StandardOutput);
+        _orders = new StreamWriter(process.StandardInput) { AutoFlush = true };
+    }
+
+    internal string Cgroup => _cgroup.Path;
+
+    internal int ProcessId { get; private set; }
+
+    internal IMemoryTracking Tracking { get; private set; } = null!;
+
+    internal MemoryCopy Copy { get; } = new();
+
+    internal CgroupFreezer Freezer { get; } = new();
+
+    /// <param name="seed">Random work instead of orders.</param>
+    /// <param name="wrapper">A program in front, with its arguments.</param>
+    internal static async Task<Victim> StartAsync(int? seed = null, params string[] wrapper)
+    {
+        var cgroup = ScratchCgroup.Create();
+        using var source = new StreamReader(Assembly.GetExecutingAssembly().GetManifestResourceStream("victim.py")!);
+        // Behind a shell: what is traced must not be a child of the tracer's own process.
+        string[] command = ["sh", "-c", "exec 3<&0; \"$@\" <&3 & wait", "sh", .. wrapper, "python3", "-c", await source.ReadToEndAsync(Cancellation), cgroup.Path, .. seed is { } number ? [number.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>()];
+        var victim = new Victim(cgroup, await new ProcessRunner().StartAsync(new ProcessCommand(command[0], command[1..]), Cancellation));
+        (await victim._answers.ReadLineAsync(Cancellation)).ShouldBe("ready", victim._process.StandardError);
+        victim.ProcessId = int.Parse(File.ReadLines(cgroup.Path + "/cgroup.procs").First(), CultureInfo.InvariantCulture);
+        var tracker = new MemoryTracker(new ProcessRunner());
+        var availability = await tracker.GetAvailabilityAsync(Cancellation);
+        if (!availability.Available)
+        {
+            await victim.DisposeAsync();
+            Assert.Skip(availability.Reason);
+        }
+
+        try
+        {
+            victim.Tracking = await tracker.StartAsync(cgroup.Path, Cancellation);
+            return victim;
+        }
+        catch
+        {
+            await victim.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Runs one line of Python there; the answer is its value.</summary>
+    internal async Task<string> RunAsync(string line)
+    {
+        await _orders.WriteLineAsync(line);
+        var answer = await _answers.ReadLineAsync(Cancellation) ?? "it has ended: " + _process.StandardError;
+        return answer.StartsWith("error", StringComparison.Ordinal) ? throw new InvalidOperationException($"{line}: {answer}") : answer;
+    }
+
+    /// <summary>The same, for a line that does not answer.</summary>
+    internal Task OrderAsync(string line) => _orders.WriteLineAsync(line);
+
+    internal async Task<ulong> NumberAsync(string line) => ulong.Parse(await RunAsync($"({line})"), CultureInfo.InvariantCulture);
+
+    /// <summary>One round of a migration: a scan, and everything that it reports read into the copy.</summary>
+    internal async Task<MemoryScan> RoundAsync()
+    {
+        var scan = await Tracking.ScanAsync(Cancellation);
+        Copy.Apply(scan, Tracking.Reader);
+        return scan;
+    }
+
+    /// <summary>The pages reported of the victim's first process in one round.</summary>
+    internal async Task<PageSet> WrittenAsync() => (await RoundAsync()).Processes.First(p => p.Process.HostId == ProcessId).Written;
+
+    /// <summary>Freezes it, finishes the copy and compares every page with the truth; then lets it run on.</summary>
+    /// <returns>Pages compared.</returns>
+    internal async Task<long> CompareFrozenAsync()
+    {
+        await Freezer.FreezeAsync(Cgroup, TimeSpan.FromSeconds(10), Cancellation);
+        try
+        {
+            await RoundAsync();
+            return Copy.ShouldEqualMemoryOf(ProcessCgroup.ReadProcesses(Cgroup));
+        }
+        finally
+        {
+            await Freezer.ThawAsync(Cgroup, Cancellation);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Tracking is not null)
+        {
+            await Tracking.DisposeAsync();
+        }
+
+        await File.WriteAllTextAsync(Cgroup + "/cgroup.freeze", "0", CancellationToken.None);
+        await File.WriteAllTextAsync(Cgroup + "/cgroup.kill", "1", CancellationToken.None);
+        await _process.DisposeAsync();
+        while (ProcessCgroup.ReadProcesses(Cgroup).Count > 0)
+        {
+            await Task.Yield(); // killed, and leaving
+        }
+
+        _cgroup.Dispose();
+    }
+}
