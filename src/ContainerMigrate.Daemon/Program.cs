@@ -5,6 +5,7 @@ using ContainerMigrate.Daemon.Configuration;
 using ContainerMigrate.Daemon.Logging;
 using ContainerMigrate.Daemon.Migrations;
 using ContainerMigrate.Daemon.TtyRelay;
+using ContainerMigrate.Linux.Memory.LazyPages;
 using Microsoft.AspNetCore.Connections;
 using Serilog.Extensions.Logging;
 
@@ -12,6 +13,12 @@ using Serilog.Extensions.Logging;
 if (args is [TtyRelayCommand.Name, var shimSocket, var ownSocket])
 {
     return TtyRelayCommand.Run(shimSocket, ownSocket);
+}
+
+// Another one, started by the daemon for a container whose memory is loaded while it runs; it outlives the daemon.
+if (args is [var command, var store, var work] && command == LazyRestore.ServerCommand)
+{
+    return LazyPagesProcess.Run(store, work);
 }
 
 try

@@ -1,0 +1,40 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace ContainerMigrate.Linux.Memory.LazyPages;
+
+/// <summary>
+/// What happened while pages were loading, for the server that takes over. Written and not synced: it has to outlive a process, not the
+/// kernel, with which the container would be gone too.
+/// </summary>
+internal sealed class LazyJournal : IDisposable
+{
+    private readonly SafeFileHandle _file;
+    private long _end;
+
+    internal LazyJournal(string path) => _file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+
+    /// <summary>What there is; new records follow the last whole one.</summary>
+    internal List<JournalRecord> ReadAll()
+    {
+        var bytes = new byte[RandomAccess.GetLength(_file)];
+        var read = RandomAccess.Read(_file, bytes, 0) / JournalRecord.Bytes * JournalRecord.Bytes;
+        _end = read;
+        List<JournalRecord> records = [];
+        for (var rest = bytes.AsSpan(0, read); !rest.IsEmpty; rest = rest[JournalRecord.Bytes..])
+        {
+            records.Add(JournalRecord.Read(rest));
+        }
+
+        return records;
+    }
+
+    internal void Append(in JournalRecord entry)
+    {
+        Span<byte> bytes = stackalloc byte[JournalRecord.Bytes];
+        entry.Write(bytes);
+        RandomAccess.Write(_file, bytes, _end);
+        _end += bytes.Length;
+    }
+
+    public void Dispose() => _file.Dispose();
+}
