@@ -23,7 +23,7 @@ _ctmigrate() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
     case $word in
-      --socket | --skip | --mode | --deadline | --freeze-timeout | --code) ((i++)) ;;
+      --socket | --skip | --mode | --max-downtime | --on-stall | --deadline | --freeze-timeout | --code) ((i++)) ;;
       -*) ;;
       *)
         if [[ -z $verb ]]; then
@@ -39,8 +39,9 @@ _ctmigrate() {
 
   case $previous in
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-    --mode) mapfile -t COMPREPLY < <(compgen -W 'auto stop-and-copy' -- "$current"); return ;;
-    --deadline | --freeze-timeout | --code) return ;;
+    --mode) mapfile -t COMPREPLY < <(compgen -W 'auto precopy stop-and-copy' -- "$current"); return ;;
+    --on-stall) mapfile -t COMPREPLY < <(compgen -W 'accept abort' -- "$current"); return ;;
+    --max-downtime | --deadline | --freeze-timeout | --code) return ;;
     --skip)
       local done_part=''
       [[ $current != *,* ]] || done_part=${current%,*},
@@ -54,7 +55,7 @@ _ctmigrate() {
   case $verb in
     '') options+=' --version' operand=$verbs ;;
     check) options+=' --skip --json' ;;&
-    migrate) options+=' --dry-run --mode --skip --deadline --freeze-timeout --detach --json' ;;&
+    migrate) options+=' --dry-run --mode --max-downtime --on-stall --skip --deadline --freeze-timeout --detach --json' ;;&
     check | migrate)
       case $operands in
         0) operand=$(_ctmigrate_containers) ;;

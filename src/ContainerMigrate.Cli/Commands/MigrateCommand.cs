@@ -2,20 +2,25 @@ using System.CommandLine;
 using ContainerMigrate.Api;
 using ContainerMigrate.Cli.Daemon;
 using ContainerMigrate.Cli.Reporting;
+using ContainerMigrate.Migration;
 
 namespace ContainerMigrate.Cli.Commands;
 
 internal static class MigrateCommand
 {
-    private static readonly string[] Modes = ["auto", "stop-and-copy"];
-    private static readonly string[] LaterModes = ["precopy", "postcopy"];
+    private static readonly string[] LaterModes = ["postcopy"];
+    private static readonly string[] StallActions = ["accept", "abort"];
+    private static readonly string[] LaterStallActions = ["throttle", "postcopy"];
 
     public static Command Create(CommandContext context, ExamplesHelp help)
     {
         var container = Operands.Container();
         var host = Operands.Host();
         var dryRun = new Option<bool>("--dry-run") { Description = "Check both hosts and stop there; exit code 11 when a check refuses it" };
-        var mode = Mode();
+        var mode = Choice("--mode", "mode", MigrationModes.All, LaterModes,
+            "How memory is moved: precopy (ahead, in rounds, while the container runs), stop-and-copy (while it is frozen), or auto (the best that both hosts can do)");
+        var maxDowntime = Operands.DurationOption("--max-downtime", "The pause that more rounds of pre-copy are worth (default 300ms)");
+        var onStall = Choice("--on-stall", "action", StallActions, LaterStallActions, "When more rounds do not help: accept the longer pause, or abort");
         var skip = Operands.Skip();
         var deadline = Operands.DurationOption("--deadline", "Give up when it has not been handed over after this long (default: the daemon's setting)");
         var freezeTimeout = Operands.DurationOption(
@@ -24,7 +29,7 @@ internal static class MigrateCommand
         var json = CommandContext.JsonOption("Print one JSON object a line while it goes on, and a last one with the result");
         var command = new Command("migrate", "Move a running container to a paired host.")
         {
-            container, host, dryRun, mode, skip, deadline, freezeTimeout, detach, json,
+            container, host, dryRun, mode, maxDowntime, onStall, skip, deadline, freezeTimeout, detach, json,
         };
         context.SetAction(command, async (arguments, daemon, cancellationToken) =>
         {
@@ -33,6 +38,8 @@ internal static class MigrateCommand
                 Container = arguments.GetRequiredValue(container),
                 Host = arguments.GetRequiredValue(host),
                 Mode = arguments.GetRequiredValue(mode),
+                MaxDowntimeSeconds = arguments.GetValue(maxDowntime)?.TotalSeconds,
+                OnStall = arguments.GetRequiredValue(onStall),
                 DryRun = arguments.GetValue(dryRun),
                 Skip = arguments.GetRequiredValue(skip),
                 DeadlineSeconds = arguments.GetValue(deadline)?.TotalSeconds,
@@ -44,6 +51,7 @@ internal static class MigrateCommand
             Examples:
               ctmigrate migrate web h2
               ctmigrate migrate web h2 --dry-run
+              ctmigrate migrate web h2 --max-downtime 500ms --on-stall abort
               ctmigrate migrate web h2 --freeze-timeout 10s --deadline 10m
               ctmigrate migrate web h2 --detach
 
@@ -86,26 +94,28 @@ internal static class MigrateCommand
         }
     }
 
-    private static Option<string> Mode()
+    private static Option<string> Choice(string name, string noun, IReadOnlyList<string> choices, IReadOnlyList<string> later, string description)
     {
-        var option = new Option<string>("--mode")
+        var option = new Option<string>(name)
         {
-            Description = "How memory is moved: stop-and-copy (while the container is frozen), or auto (the best that both hosts can do)",
-            HelpName = "auto|stop-and-copy",
-            DefaultValueFactory = _ => Modes[0],
+            Description = description,
+            HelpName = string.Join('|', choices),
+            DefaultValueFactory = _ => choices[0],
         };
         option.Validators.Add(result =>
         {
-            var mode = result.GetValueOrDefault<string>();
-            if (LaterModes.Contains(mode))
+            var value = result.GetValueOrDefault<string>();
+            if (value is not null && later.Contains(value))
             {
-                result.AddError($"--mode {mode} is not in this version yet; it has {string.Join(" and ", Modes)}");
+                result.AddError($"{name} {value} is not in this version yet; it has {Enumerate(choices)}");
             }
-            else if (!Modes.Contains(mode))
+            else if (value is null || !choices.Contains(value))
             {
-                result.AddError($"there is no mode '{mode}'; the modes are {string.Join(" and ", Modes)}");
+                result.AddError($"there is no {noun} '{value}'; the {noun}s are {Enumerate(choices)}");
             }
         });
         return option;
     }
+
+    private static string Enumerate(IReadOnlyList<string> words) => $"{string.Join(", ", words.SkipLast(1))} and {words[^1]}";
 }

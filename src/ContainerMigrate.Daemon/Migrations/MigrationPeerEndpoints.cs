@@ -19,7 +19,7 @@ internal static partial class MigrationPeerEndpoints
     {
         Control(peerApi, "/peer/v1/check", PeerJson.Default.PeerCheckRequest, PeerJson.Default.PeerCheckReply, (m, _, request, token) => m.CheckAsync(request, token));
         Control(peerApi, Root, PeerJson.Default.ReserveRequest, PeerJson.Default.ReserveReply, (m, c, request, token) => m.ReserveAsync(request, PeerOf(c), token));
-        Control(peerApi, Root + "/{id}/prepare", PeerJson.Default.PrepareRequest, PeerJson.Default.PrepareReply, (m, c, _, token) => m.Get(Id(c), PeerOf(c)).PrepareAsync(token));
+        Control(peerApi, Root + "/{id}/prepare", PeerJson.Default.PrepareRequest, PeerJson.Default.PrepareReply, (m, c, request, token) => m.Get(Id(c), PeerOf(c)).PrepareAsync(request, token));
         // GO and abort are carried out whatever becomes of the connection: the source will ask again.
         Control(peerApi, Root + "/{id}/go", PeerJson.Default.GoRequest, PeerJson.Default.PeerState, (m, c, request, _) => m.GoAsync(Id(c), PeerOf(c), request, CancellationToken.None));
         Control(peerApi, Root + "/{id}/abort", PeerJson.Default.AbortRequest, PeerJson.Default.PeerState, (m, c, request, _) => m.AbortAsync(Id(c), PeerOf(c), request));
@@ -30,6 +30,7 @@ internal static partial class MigrationPeerEndpoints
         Bulk(peerApi, BulkTransfer.Image, (m, stream, token) => m.ReceiveImageAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Layer, (m, stream, token) => m.ReceiveLayerAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Log, (m, stream, token) => m.ReceiveLogAsync(stream, token));
+        Bulk(peerApi, BulkTransfer.Memory, (m, stream, token) => m.ReceiveMemoryAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Pages, (m, stream, token) => m.ReceivePagesAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Checkpoint, (m, stream, token) => m.ReceiveCheckpointAsync(stream, token));
     }

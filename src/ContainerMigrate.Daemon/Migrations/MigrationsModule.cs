@@ -8,12 +8,14 @@ using ContainerMigrate.Linux.Cgroups;
 using ContainerMigrate.Linux.Criu;
 using ContainerMigrate.Linux.Host;
 using ContainerMigrate.Linux.Journal;
+using ContainerMigrate.Linux.Memory;
 using ContainerMigrate.Linux.Network;
 using ContainerMigrate.Linux.Processes;
 using ContainerMigrate.Linux.Runtimes.Docker;
 using ContainerMigrate.Linux.Runtimes.Oci;
 using ContainerMigrate.Linux.Runtimes.Runc;
 using ContainerMigrate.Linux.Storage;
+using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 using ContainerMigrate.Storage;
@@ -29,6 +31,10 @@ internal sealed class MigrationsModule : IDaemonModule
         services.AddSingleton(_ => new RestoreLayout(options.StateDirectory));
         services.AddSingleton<IJournalStore>(p => new FileJournalStore(options.StateDirectory, p.GetRequiredService<TimeProvider>()));
         services.AddSingleton<MigrationIndex>();
+        services.AddSingleton<ICheckpointEngine>(p => new RuncCheckpointEngine(
+            p.GetRequiredService<IProcessRunner>(), p.GetRequiredService<RestoreLayout>(), options.StateDirectory, p.GetRequiredService<ILogger<RuncCheckpointEngine>>()));
+        services.AddSingleton<IMemoryTracker, MemoryTracker>();
+        services.AddSingleton<IMemoryArrivals>(p => new MemoryArrivals(p.GetRequiredService<IProcessRunner>(), Environment.ProcessPath!, p.GetRequiredService<ILogger<MemoryArrivals>>()));
         services.AddSingleton<INetworkFence, NftFence>();
         services.AddSingleton<IDirectoryCopier>(_ => new DirectoryCopier());
         services.AddSingleton<IContainerNetwork, ContainerNetwork>();
@@ -71,19 +77,20 @@ internal sealed class MigrationsModule : IDaemonModule
     private static MigrationEnvironment Compose(IServiceProvider services)
     {
         var options = services.GetRequiredService<DaemonOptions>();
-        var processes = services.GetRequiredService<IProcessRunner>();
         var layout = services.GetRequiredService<RestoreLayout>();
         return new MigrationEnvironment
         {
             HostName = options.HostName,
             Limits = new MigrationLimits { FreezeTimeout = options.FreezeTimeout, Deadline = options.Deadline, Lease = options.Lease, BandwidthBitsPerSecond = options.BandwidthBitsPerSecond },
             Runtimes = services.GetRequiredService<IReadOnlyList<IContainerRuntime>>(),
-            Checkpoints = new RuncCheckpointEngine(processes, layout, options.StateDirectory, services.GetRequiredService<ILogger<RuncCheckpointEngine>>()),
+            Checkpoints = services.GetRequiredService<ICheckpointEngine>(),
             Freezer = new CgroupFreezer(),
             Fence = services.GetRequiredService<INetworkFence>(),
             Announcer = services.GetRequiredService<IAddressAnnouncer>(),
             Network = services.GetRequiredService<IContainerNetwork>(),
             Copier = services.GetRequiredService<IDirectoryCopier>(),
+            Tracker = services.GetRequiredService<IMemoryTracker>(),
+            Arrivals = services.GetRequiredService<IMemoryArrivals>(),
             Pages = new PageFileCopier(),
             Logs = new LogCopier(),
             Host = services.GetRequiredService<IHostInspector>(),

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Linux.Files;
 using ContainerMigrate.Linux.Processes;
@@ -8,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace ContainerMigrate.Linux.Criu;
 
 /// <summary>Dumps through <c>runc checkpoint</c>, which knows a container's external mounts, namespaces and cgroups.</summary>
-public sealed partial class RuncCheckpointEngine : ICheckpointEngine
+public sealed partial class RuncCheckpointEngine : ICheckpointEngine, IDisposable
 {
     private const string LogName = "dump.log";
 
@@ -27,6 +28,8 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     private readonly RestoreLayout _layout;
     private readonly string _homeDirectory;
     private readonly ILogger _logger;
+    private readonly PageServerNetwork _pageServers;
+    private readonly ConcurrentDictionary<string, MetadataDump> _held = new(StringComparer.Ordinal);
 
     /// <param name="stateDirectory">Our state directory; CRIU's default configuration is kept beneath it.</param>
     public RuncCheckpointEngine(IProcessRunner processes, RestoreLayout layout, string stateDirectory, ILogger<RuncCheckpointEngine> logger)
@@ -34,6 +37,7 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
         _processes = processes;
         _layout = layout;
         _logger = logger;
+        _pageServers = new PageServerNetwork(processes);
         _homeDirectory = Path.Combine(stateDirectory, "criu-home");
     }
 
@@ -41,38 +45,72 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     public async Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(container);
-        var work = Directory.CreateDirectory(Path.Combine(directory, "work")).FullName;
-        WriteConfiguration(container.Reference.Id);
-        var result = await _processes.RunAsync(
-            new ProcessCommand(
-                "runc", "--root", container.RuncRoot, "checkpoint", "--leave-running", "--tcp-established", "--file-locks", "--empty-ns", "network",
-                "--image-path", CheckpointImages.DirectoryIn(directory), "--work-path", work, container.Reference.Id)
-            {
-                Environment = new Dictionary<string, string?> { ["HOME"] = _homeDirectory },
-                Timeout = LastResort,
-            },
-            CancellationToken.None);
+        var result = await _processes.RunAsync(Checkpoint(container, directory), CancellationToken.None);
         cancellationToken.ThrowIfCancellationRequested();
         if (result.ExitCode != 0)
         {
-            var log = Path.Combine(work, LogName);
-            throw CriuLog.RootCause(log) is { } cause ? new MigrationException("dump", "CRIU: " + cause, $"the whole log is {log}")
-                : result.StandardError.Contains(BrokenOff, StringComparison.Ordinal) ? new MigrationException("dump", "CRIU was killed in the middle of it", "the kernel's log says if memory ran out")
-                : new MigrationException("dump", "runc checkpoint: " + result.FailureReason, "`ctmigrate doctor` says whether CRIU works here");
+            throw Explain(result, directory);
         }
 
         ArmTimers(CheckpointImages.DirectoryIn(directory));
     }
 
     /// <inheritdoc/>
-    public Task UndoAsync(string cgroupDirectory)
+    public async Task<IMetadataDump> DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(container);
+        var network = await _pageServers.GetPathAsync(cancellationToken);
+        var dump = await MetadataDump.StartAsync(_processes, Checkpoint(container, directory), directory, network, result => Explain(result, directory));
+        _held[directory] = dump;
+        dump.Ended += (_, _) => _held.TryRemove(directory, out var _);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            await dump.DisposeAsync();
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        ArmTimers(CheckpointImages.DirectoryIn(directory));
+        return dump;
+    }
+
+    /// <inheritdoc/>
+    public async Task UndoAsync(string cgroupDirectory, string directory)
+    {
+        if (_held.TryGetValue(directory, out var dump))
+        {
+            await dump.DisposeAsync();
+        }
+
+        await MetadataDump.EndAbandonedAsync(directory);
         if (SocketRepair.End(cgroupDirectory) is > 0 and var sockets)
         {
             LogRepaired(sockets);
         }
+    }
 
-        return Task.CompletedTask;
+    /// <inheritdoc/>
+    public void Dispose() => _pageServers.Dispose();
+
+    private ProcessCommand Checkpoint(SourceContainer container, string directory)
+    {
+        WriteConfiguration(container.Reference.Id);
+        return new ProcessCommand(
+            "runc", "--root", container.RuncRoot, "checkpoint", "--leave-running", "--tcp-established", "--file-locks", "--empty-ns", "network",
+            "--image-path", CheckpointImages.DirectoryIn(directory), "--work-path", WorkIn(directory), container.Reference.Id)
+        {
+            Environment = new Dictionary<string, string?> { ["HOME"] = _homeDirectory },
+            Timeout = LastResort,
+        };
+    }
+
+    private static string WorkIn(string directory) => Directory.CreateDirectory(Path.Combine(directory, "work")).FullName;
+
+    private static MigrationException Explain(ProcessResult result, string directory)
+    {
+        var log = Path.Combine(WorkIn(directory), LogName);
+        return CriuLog.RootCause(log) is { } cause ? new MigrationException("dump", "CRIU: " + cause, $"the whole log is {log}")
+            : result.StandardError.Contains(BrokenOff, StringComparison.Ordinal) ? new MigrationException("dump", "CRIU was killed in the middle of it", "the kernel's log says if memory ran out")
+            : new MigrationException("dump", "runc checkpoint: " + result.FailureReason, "`ctmigrate doctor` says whether CRIU works here");
     }
 
     // Images in a form that is not known go as they are: CRIU may have changed it together with what is put right here.

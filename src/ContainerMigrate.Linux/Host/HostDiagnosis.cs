@@ -119,10 +119,10 @@ internal static class HostDiagnosis
             ? new DoctorItem("packet fence", Ok, "nf_tables drops IP and ARP in a container's network")
             : new DoctorItem("packet fence", Error, $"a container's packets cannot be stopped: {problem}", "the kernel needs nf_tables with the inet and arp families (modprobe nf_tables)");
 
-    internal static DoctorItem OfMemoryTracking(MemoryTracking tracking) => tracking switch
+    internal static DoctorItem OfMemoryTracking(MemoryTrackingMeans tracking) => tracking switch
     {
         { WriteProtectAsync: true } => new DoctorItem("memory tracking", Ok, $"userfaultfd and PAGEMAP_SCAN{(tracking.SoftDirty ? ", soft-dirty" : "")}: memory can be copied while the container runs"),
-        { SoftDirty: true } => new DoctorItem("memory tracking", Ok, "soft-dirty: memory can be copied while the container runs, with short freezes"),
+        { SoftDirty: true } => new DoctorItem("memory tracking", Warning, "soft-dirty only, which is not used yet: memory is copied while the container is frozen", "kernel 6.7 or newer"),
         _ => new DoctorItem("memory tracking", Warning, "none: memory is copied while the container is frozen", "kernel 6.7 or newer"),
     };
 

@@ -32,6 +32,7 @@ public sealed class HostInspector(
             FreeDiskBytes = DiskFacts.ReadFreeBytes(options).Select(place => place.FreeBytes).DefaultIfEmpty(0).Min(),
             Clock = _time.GetUtcNow(),
             TimeNamespaces = KernelFacts.HasTimeNamespaces,
+            LazyRestore = MemoryTrackingProbe.Read().Userfault,
             SecurityModule = KernelFacts.ReadSecurityModule(),
         };
     }

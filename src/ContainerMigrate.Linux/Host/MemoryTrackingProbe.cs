@@ -6,26 +6,29 @@ namespace ContainerMigrate.Linux.Host;
 /// <summary>Ways in which this kernel can say which pages a process has written.</summary>
 /// <param name="WriteProtectAsync">userfaultfd with WP_ASYNC and PAGEMAP_SCAN (6.7 and newer): no process has to be stopped for it.</param>
 /// <param name="SoftDirty">CONFIG_MEM_SOFT_DIRTY, which CRIU's pre-dump uses.</param>
-internal sealed record MemoryTracking(bool WriteProtectAsync, bool SoftDirty);
+/// <param name="Userfault">userfaultfd at all, which a lazy restore needs.</param>
+internal sealed record MemoryTrackingMeans(bool WriteProtectAsync, bool SoftDirty, bool Userfault);
 
 /// <summary>Tries them out on a page of this process.</summary>
 internal static unsafe partial class MemoryTrackingProbe
 {
     private const int PageBytes = 4096;
+    private const ulong WriteProtectAsync = 1 << 15; // UFFD_FEATURE_WP_ASYNC
     private const ulong SoftDirtyBit = 1UL << 55; // Documentation/admin-guide/mm/pagemap.rst
 
-    internal static MemoryTracking Read()
+    internal static MemoryTrackingMeans Read()
     {
         var page = (byte*)NativeMemory.AlignedAlloc(PageBytes, PageBytes);
         try
         {
             *page = 1;
             using var pagemap = File.OpenHandle("/proc/self/pagemap");
-            return new MemoryTracking(HasWriteProtectAsync() && CanScan(pagemap, (ulong)page), IsSoftDirty(pagemap, (ulong)page));
+            var features = ReadUserfaultFeatures();
+            return new MemoryTrackingMeans((features & WriteProtectAsync) != 0 && CanScan(pagemap, (ulong)page), IsSoftDirty(pagemap, (ulong)page), features is not null);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return new MemoryTracking(WriteProtectAsync: false, SoftDirty: false);
+            return new MemoryTrackingMeans(WriteProtectAsync: false, SoftDirty: false, Userfault: false);
         }
         finally
         {
@@ -33,12 +36,12 @@ internal static unsafe partial class MemoryTrackingProbe
         }
     }
 
-    private static bool HasWriteProtectAsync()
+    /// <returns>Null when this process may not have one.</returns>
+    private static ulong? ReadUserfaultFeatures()
     {
         const int CloseOnExecUserModeOnly = 0x80000 | 1; // O_CLOEXEC | UFFD_USER_MODE_ONLY
         const ulong Handshake = 0xC018AA3F; // UFFDIO_API
         const ulong ApiVersion = 0xAA; // UFFD_API
-        const ulong WriteProtectAsync = 1 << 15; // UFFD_FEATURE_WP_ASYNC
         var number = RuntimeInformation.ProcessArchitecture switch
         {
             Architecture.X64 => 323, // __NR_userfaultfd
@@ -47,7 +50,7 @@ internal static unsafe partial class MemoryTrackingProbe
         };
         using var descriptor = new SafeFileHandle((nint)Syscall(number, CloseOnExecUserModeOnly), ownsHandle: true);
         var api = stackalloc ulong[] { ApiVersion, 0, 0 }; // struct uffdio_api: api, features, ioctls
-        return !descriptor.IsInvalid && Control(descriptor, Handshake, api) == 0 && (api[1] & WriteProtectAsync) != 0;
+        return !descriptor.IsInvalid && Control(descriptor, Handshake, api) == 0 ? api[1] : null;
     }
 
     private static bool CanScan(SafeFileHandle pagemap, ulong page)

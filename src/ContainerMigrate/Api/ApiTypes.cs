@@ -14,6 +14,9 @@ public sealed record CheckRequest
 
     /// <summary>Names of checks whose errors do not count.</summary>
     public IReadOnlyList<string> Skip { get; init => field = value ?? []; } = [];
+
+    /// <summary>As in <see cref="MigrateRequest"/>.</summary>
+    public string Mode { get; init => field = value ?? "auto"; } = "auto";
 }
 
 /// <summary>What <c>check</c> found on both hosts.</summary>
@@ -55,8 +58,14 @@ public sealed record MigrateRequest
 
     public required string Host { get; init; }
 
-    /// <summary><c>auto</c> or <c>stop-and-copy</c>; the others come with the memory engine.</summary>
+    /// <summary><c>auto</c>, <c>precopy</c> or <c>stop-and-copy</c>.</summary>
     public string Mode { get; init => field = value ?? "auto"; } = "auto";
+
+    /// <summary>The pause, in seconds, that more rounds of pre-copy are worth; null: 0.3.</summary>
+    public double? MaxDowntimeSeconds { get; init; }
+
+    /// <summary>What when more rounds do not help: <c>accept</c> the longer pause, or <c>abort</c>.</summary>
+    public string OnStall { get; init => field = value ?? "accept"; } = "accept";
 
     public bool DryRun { get; init; }
 
@@ -103,6 +112,9 @@ public sealed record MigrationStatus
 
     /// <summary>Bytes per second of the current transfer.</summary>
     public double BytesPerSecond { get; init; }
+
+    /// <summary>Rounds of pre-copy so far.</summary>
+    public IReadOnlyList<PreCopyRound> Rounds { get; init => field = value ?? []; } = [];
 
     public MigrationFailure? Failure { get; init; }
 

@@ -25,9 +25,10 @@ public interface ITargetContainer
     Task BeginAsync(CancellationToken cancellationToken);
 
     /// <summary>Hands over the images; returns when the process tree is rebuilt and held at <c>post-restore</c>, with nothing of it run.</summary>
+    /// <param name="lazy">Memory is filled in by whoever serves <paramref name="workDirectory"/>, while the container runs.</param>
     /// <returns>The pid of the restored init in the host's pid namespace.</returns>
     /// <exception cref="Migration.MigrationException">The restore failed; the cause is the root line of CRIU's log.</exception>
-    Task<int> RestoreAsync(string imagesDirectory, string workDirectory, CancellationToken cancellationToken);
+    Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, CancellationToken cancellationToken);
 
     /// <summary>
     /// The one atomic step that decides who owns the container (see the wrapper contract): durable when it returns true.

@@ -40,6 +40,9 @@ public sealed record HostFacts
 
     public bool TimeNamespaces { get; init; }
 
+    /// <summary>A restored container's memory can be filled in while it runs (userfaultfd).</summary>
+    public bool LazyRestore { get; init; }
+
     /// <summary>LSM that confines containers: <c>apparmor</c>, <c>selinux</c> or empty.</summary>
     public string SecurityModule { get; init => field = value ?? ""; } = "";
 }

@@ -1,6 +1,7 @@
 using ContainerMigrate.Containers;
 using ContainerMigrate.Host;
 using ContainerMigrate.Journal;
+using ContainerMigrate.Memory;
 using ContainerMigrate.Network;
 using ContainerMigrate.Storage;
 
@@ -27,6 +28,10 @@ public sealed record MigrationEnvironment
     public required IContainerNetwork Network { get; init; }
 
     public required IDirectoryCopier Copier { get; init; }
+
+    public required IMemoryTracker Tracker { get; init; }
+
+    public required IMemoryArrivals Arrivals { get; init; }
 
     public required IPageFileCopier Pages { get; init; }
 

@@ -79,6 +79,7 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         // The peer's clock is read in the middle of the exchange; what the wire takes is far below the tolerance.
         var imageBytes = reply.MissingLayers.Count == 0 || container.Manifest.Image is null ? 0 : container.Manifest.Image.SizeBytes;
         findings.AddRange(HostComparison.Compare(facts with { Clock = environment.Time.GetUtcNow() }, reply.Facts with { HostName = peer.Name }, container.Manifest, imageBytes));
+        var mode = await ChooseModeAsync(request.Mode, container.Manifest, reply.Facts with { HostName = peer.Name }, findings, cancellationToken);
         findings = [.. findings.Distinct().OrderBy(f => OrderOf(f.Check)).ThenByDescending(f => f.Severity)];
         var report = new CheckReport
         {
@@ -88,13 +89,40 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
             Destination = peer.Name,
             Findings = findings,
             Checked = [.. CheckNames.All.Where(n => !request.Skip.Contains(n))],
-            PredictedPauseMs = DowntimeEstimate.StopAndCopyMs(container.Manifest.MemoryBytes, container.Manifest.WritableLayerBytes, container.Manifest.WritableLayerEntries, container.Manifest.ProcessCount),
+            Mode = mode,
+            PredictedPauseMs = mode == MigrationModes.PreCopy
+                ? Math.Round(DowntimeEstimate.PreCopy(container.Manifest).TotalMs)
+                : DowntimeEstimate.StopAndCopyMs(container.Manifest.MemoryBytes, container.Manifest.WritableLayerBytes, container.Manifest.WritableLayerEntries, container.Manifest.ProcessCount),
             MemoryBytes = container.Manifest.MemoryBytes,
             WritableLayerBytes = container.Manifest.WritableLayerBytes,
             ImageBytesToSend = imageBytes,
             Ok = findings.All(f => f.Severity != CheckSeverity.Error || request.Skip.Contains(f.Check)),
         };
         return new MigrationPlan(report, runtime, container, facts, reply.MissingLayers);
+    }
+
+    // A mode that was asked for is not exchanged for another: that is for "auto" to do.
+    private async Task<string> ChooseModeAsync(string wanted, ContainerManifest manifest, HostFacts destination, List<CheckFinding> findings, CancellationToken cancellationToken)
+    {
+        if (wanted == MigrationModes.StopAndCopy || (wanted == MigrationModes.Auto && manifest.Paused))
+        {
+            return MigrationModes.StopAndCopy; // a paused container's users wait anyway, and nothing can be done to its processes
+        }
+
+        var here = await environment.Tracker.GetAvailabilityAsync(cancellationToken);
+        var obstacle = !here.Available ? (Host: environment.HostName, Reason: here.Reason)
+            : !destination.LazyRestore ? (Host: destination.HostName, Reason: "the kernel lets nobody fill in a restored container's memory (userfaultfd)")
+            : manifest.Paused ? (Host: environment.HostName, Reason: "the container is paused")
+            : default;
+        if (obstacle.Reason is null)
+        {
+            return MigrationModes.PreCopy;
+        }
+
+        findings.Add(wanted == MigrationModes.Auto
+            ? new CheckFinding(CheckNames.Memory, CheckSeverity.Information, obstacle.Host, $"memory is copied while the container is frozen: {obstacle.Reason}")
+            : new CheckFinding(CheckNames.Memory, CheckSeverity.Error, obstacle.Host, $"no pre-copy: {obstacle.Reason}", "--mode auto does what can be done"));
+        return MigrationModes.StopAndCopy;
     }
 
     private static int OrderOf(string check) => CheckNames.All.TakeWhile(n => n != check).Count();

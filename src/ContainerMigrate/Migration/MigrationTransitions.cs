@@ -7,7 +7,7 @@ public static class MigrationTransitions
     {
         [MigrationPhase.New] = [MigrationPhase.Planned, MigrationPhase.Aborted],
         [MigrationPhase.Planned] = [MigrationPhase.PreCopy, MigrationPhase.Aborted],
-        [MigrationPhase.PreCopy] = [MigrationPhase.Frozen, MigrationPhase.Aborted],
+        [MigrationPhase.PreCopy] = [MigrationPhase.PreCopy, MigrationPhase.Frozen, MigrationPhase.Aborted],
         [MigrationPhase.Frozen] = [MigrationPhase.Go, MigrationPhase.Aborted],
         // After GO only the destination's durable answer, or an operator's resolve, leads on.
         [MigrationPhase.Go] = [MigrationPhase.InDoubt, MigrationPhase.Committed, MigrationPhase.Aborted],

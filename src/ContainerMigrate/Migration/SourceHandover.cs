@@ -62,6 +62,7 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
             var reference = new ContainerReference(runtime.Name, id, journal.Value(JournalKeys.ContainerName)!.GetValue<string>());
             await RetryAsync(async () =>
             {
+                await environment.Checkpoints.UndoAsync(journal.Value(JournalKeys.Cgroup)!.GetValue<string>(), journal.Directory);
                 await runtime.DestroyAsync(reference, cancellationToken);
                 // Before the record: a mark that is left behind would keep a container of that id from ever starting here again.
                 environment.Refusals.Allow(id);

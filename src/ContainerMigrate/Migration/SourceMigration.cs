@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using ContainerMigrate.Api;
-using ContainerMigrate.Containers;
 using ContainerMigrate.Journal;
+using ContainerMigrate.Memory;
 using ContainerMigrate.Protocol;
 using ContainerMigrate.Storage;
 using Microsoft.Extensions.Logging;
@@ -14,7 +14,7 @@ namespace ContainerMigrate.Migration;
 /// </summary>
 public sealed partial class SourceMigration
 {
-    private const int ProbeBytes = 8 << 20;
+    private const double DefaultMaxDowntimeSeconds = 0.3;
 
     private const string CheckPeer = "check that ctmigrated runs there and that the link is up";
 
@@ -26,8 +26,9 @@ public sealed partial class SourceMigration
     private readonly IMigrationJournal _journal;
     private readonly ILogger _logger;
     private readonly PhaseClock _clock;
-    private readonly BandwidthLimit _bandwidth;
-    private long _sentBytes;
+    private readonly SourceStreams _streams;
+    private ISourceMemory? _memory;
+    private ISourceMemory? _openMemory;
     private bool _refused;
     private bool _reserved;
 
@@ -41,10 +42,12 @@ public sealed partial class SourceMigration
         Progress = progress;
         _logger = logger;
         _clock = new PhaseClock(environment.Time);
-        _bandwidth = new BandwidthLimit(environment.Limits.BandwidthBitsPerSecond, environment.Time);
+        _streams = new SourceStreams(environment, peer, journal, progress, logger);
     }
 
     public MigrationProgress Progress { get; }
+
+    private TimeSpan Deadline => _request.DeadlineSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : _environment.Limits.Deadline;
 
     /// <summary>Runs the migration to its end; never throws for an expected failure, which ends up in <see cref="Progress"/>.</summary>
     /// <param name="plan">A plan without errors.</param>
@@ -53,6 +56,18 @@ public sealed partial class SourceMigration
     public async Task RunAsync(MigrationPlan plan, CancellationToken cancel, CancellationToken shutdown)
     {
         ArgumentNullException.ThrowIfNull(plan);
+        try
+        {
+            await MigrateAsync(plan, cancel, shutdown);
+        }
+        finally
+        {
+            await CloseMemoryAsync();
+        }
+    }
+
+    private async Task MigrateAsync(MigrationPlan plan, CancellationToken cancel, CancellationToken shutdown)
+    {
         var total = _environment.Time.GetTimestamp();
         try
         {
@@ -71,6 +86,7 @@ public sealed partial class SourceMigration
         catch (Exception e)
         {
             // Also when the daemon stops: nobody knows when it will be started again, and the container may be frozen.
+            await CloseMemoryAsync();
             await AbortAsync(plan, e, cancel.IsCancellationRequested, shutdown.IsCancellationRequested);
             return;
         }
@@ -89,10 +105,12 @@ public sealed partial class SourceMigration
         var result = new MigrationResult
         {
             PauseMs = Math.Round(_clock.TotalMs, 1),
-            PredictedMs = plan.Report.PredictedPauseMs,
+            PredictedMs = _memory?.PredictedPauseMs is { } predicted ? Math.Round(predicted) : plan.Report.PredictedPauseMs,
+            Rounds = _memory?.Rounds ?? 0,
+            FrozenBeforeSwitchoverMs = Math.Round(_memory?.Stopped.TotalMilliseconds ?? 0, 2),
             PauseParts = _clock.Parts,
-            SentBytes = _sentBytes,
-            WireBytes = _sentBytes,
+            SentBytes = _streams.SentBytes,
+            WireBytes = _streams.SentBytes,
             DestinationId = state.Detail,
         };
         await handover.CleanUpAsync(_journal, _peer, Progress, () => result = result with { TotalMs = Math.Round(_environment.Time.GetElapsedTime(total).TotalMilliseconds, 1) }, shutdown);
@@ -102,6 +120,33 @@ public sealed partial class SourceMigration
             Phase = MigrationPhase.Done, Activity = "", Result = result, EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done,
             SourceState = "removed", DestinationState = plan.Container.Manifest.Paused ? "paused" : "running",
         });
+    }
+
+    private async Task<ISourceMemory> OpenMemoryAsync(MigrationPlan plan, CancellationToken cancellationToken)
+    {
+        if (plan.Report.Mode != MigrationModes.PreCopy)
+        {
+            return new StopAndCopyMemory(_environment, _streams, plan.Container, _journal, Progress);
+        }
+
+        var memory = new TravellingMemory(await _environment.Tracker.StartAsync(plan.Container.CgroupDirectory, cancellationToken));
+        var rounds = new MemoryRounds(
+            memory, new ConvergencePolicy(TimeSpan.FromSeconds(_request.MaxDowntimeSeconds ?? DefaultMaxDowntimeSeconds)), DowntimeEstimate.PreCopy(plan.Container.Manifest), _request.OnStall, _environment.Time,
+            (number, write, token) => _streams.SendAsync(BulkTransfer.Memory, $"pre-copy round {number}", memory.PendingBytes, (stream, _, t) => write(stream, t), token),
+            round =>
+            {
+                LogRound(round.Number, round.DirtyBytes >> 20, round.SentBytes >> 20, round.DurationMs, round.DirtyBytesPerSecond / 1e6, round.StoppedMs, round.Verdict);
+                Progress.Update(s => s with { Rounds = [.. s.Rounds, round] });
+            });
+        return new PreCopyMemory(_environment, _streams, plan.Container, _journal, Progress, memory, rounds);
+    }
+
+    private async Task CloseMemoryAsync()
+    {
+        if (Interlocked.Exchange(ref _openMemory, null) is { } memory)
+        {
+            await memory.DisposeAsync();
+        }
     }
 
     // A long dump is silence for the destination, which would take us for dead.
@@ -132,7 +177,7 @@ public sealed partial class SourceMigration
     {
         var container = plan.Container;
         var manifest = container.Manifest;
-        using var deadline = new CancellationTokenSource(_request.DeadlineSeconds is { } d ? TimeSpan.FromSeconds(d) : _environment.Limits.Deadline, _environment.Time);
+        using var deadline = new CancellationTokenSource(Deadline, _environment.Time);
         using var ahead = CancellationTokenSource.CreateLinkedTokenSource(cancel, shutdown, deadline.Token);
         var freezeTimeout = FreezeTimeout(plan);
 
@@ -157,12 +202,17 @@ public sealed partial class SourceMigration
 
         if (reserved.MissingLayers.Count > 0 && manifest.Image is { } image)
         {
-            await Guard("image", deadline, () => SendAsync(BulkTransfer.Image, $"sending image {image.Reference}", image.SizeBytes,
+            await Guard("image", deadline, () => _streams.SendAsync(BulkTransfer.Image, $"sending image {image.Reference}", image.SizeBytes,
                 (stream, _, token) => plan.Runtime.ExportImageAsync(image, reserved.MissingLayers, stream, token), ahead.Token));
         }
 
-        await Guard("transfer", deadline, () => SendProbeAsync(ahead.Token));
-        var log = await SendLogAsync(container, LogPosition.Start, ahead.Token);
+        var bytesPerSecond = await Guard("transfer", deadline, () => _streams.TryConnectionAsync(ahead.Token));
+        var log = await _streams.SendLogAsync(container, LogPosition.Start, ahead.Token);
+        Step(MigrationPhase.PreCopy, "pre-copy", null);
+        // Half of the deadline at most: what is late then still has time to be handed over.
+        using var late = new CancellationTokenSource(Deadline / 2, _environment.Time);
+        var memory = _memory = _openMemory = await OpenMemoryAsync(plan, ahead.Token);
+        await Guard("pre-copy", deadline, () => memory.GoAheadAsync(bytesPerSecond, late.Token, ahead.Token));
         var policy = await plan.Runtime.ReadRestartPolicyAsync(container.Reference, ahead.Token);
         Step(MigrationPhase.PreCopy, "taking the restart policy away", new JsonObject { [JournalKeys.RestartPolicy] = policy.DeepClone() });
         await plan.Runtime.SuspendRestartPolicyAsync(container.Reference, ahead.Token);
@@ -171,7 +221,7 @@ public sealed partial class SourceMigration
         using var switchover = CancellationTokenSource.CreateLinkedTokenSource(cancel, shutdown, frozen.Token);
         await Guard("switchover", frozen, async () =>
         {
-            await SwitchoverAsync(plan, log, switchover.Token);
+            await SwitchoverAsync(plan, memory, log, switchover.Token);
             switchover.Token.ThrowIfCancellationRequested();
         });
 
@@ -179,7 +229,7 @@ public sealed partial class SourceMigration
         Step(MigrationPhase.Go, "handing over", null);
     }
 
-    private async Task SwitchoverAsync(MigrationPlan plan, LogPosition log, CancellationToken cancellationToken)
+    private async Task SwitchoverAsync(MigrationPlan plan, ISourceMemory memory, LogPosition log, CancellationToken cancellationToken)
     {
         var container = plan.Container;
         Step(MigrationPhase.Frozen, "freezing", new JsonObject
@@ -195,76 +245,18 @@ public sealed partial class SourceMigration
         await _environment.Fence.RaiseAsync(container.NetworkNamespacePath, cancellationToken);
         _clock.Mark("fence");
 
-        Progress.Say("dumping");
-        using var together = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var images = Directory.CreateDirectory(CheckpointImages.DirectoryIn(_journal.Directory)).FullName;
-        var dump = _environment.Checkpoints.DumpAsync(container, _journal.Directory, together.Token);
-        var files = SendFilesAsync();
-        await FirstFailure(together, dump.ContinueWith(d => { _clock.Mark("dump"); return d; }, TaskScheduler.Default).Unwrap(), files);
-        _environment.Pages.SetAside(images, CheckpointImages.SentPagesIn(_journal.Directory));
-        await SendAsync(BulkTransfer.Checkpoint, "sending the rest", 0,
-            (stream, progress, token) => _environment.Copier.SendAsync(images, stream, progress, token), cancellationToken);
-        _clock.Mark("transfer");
+        await memory.GoFrozenAsync(SendFilesAsync, _clock, cancellationToken);
         Progress.Say("restoring on " + _peer.Name);
-        var prepared = await _peer.PrepareAsync(_journal.MigrationId, new PrepareRequest(_journal.Epoch), cancellationToken);
+        var prepared = await _peer.PrepareAsync(_journal.MigrationId, new PrepareRequest(_journal.Epoch, memory.IsLazy), cancellationToken);
         _clock.Mark("restore");
         _clock.Split("restore", prepared.Parts);
 
-        // One after the other: the layer's arrival makes the runtime start, which opens the log. Pages go while CRIU writes them.
-        async Task SendFilesAsync()
+        async Task SendFilesAsync(CancellationToken token)
         {
-            await SendLogAsync(container, log, together.Token);
-            await SendLayerAsync(container, together.Token);
-            await SendAsync(BulkTransfer.Pages, "sending memory", container.Manifest.MemoryBytes,
-                (stream, progress, token) => _environment.Pages.SendAsync(images, dump, stream, progress, token), together.Token);
+            // In this order: the layer's arrival makes the runtime start, which opens the log.
+            await _streams.SendLogAsync(container, log, token);
+            await _streams.SendLayerAsync(container, token);
         }
-    }
-
-    private Task<StreamReply> SendLayerAsync(SourceContainer container, CancellationToken cancellationToken) =>
-        SendAsync(BulkTransfer.Layer, "dumping, sending files", container.Manifest.WritableLayerBytes,
-            (stream, progress, token) => _environment.Copier.SendAsync(container.WritableLayerDirectory, stream, progress, token), cancellationToken);
-
-    // The first transfer of a daemon's life takes several times as long as the second: its code is compiled on the way.
-    private async Task SendProbeAsync(CancellationToken cancellationToken)
-    {
-        var directory = Directory.CreateDirectory(CheckpointImages.ProbeIn(_journal.Directory)).FullName;
-        try
-        {
-            var content = new byte[1 << 20];
-            Array.Fill(content, (byte)0xA5); // not zero, which would be a hole
-            await using (var file = new FileStream(Path.Combine(directory, "pages-1.img"), FileMode.Create, FileAccess.Write))
-            {
-                for (var written = 0; written < ProbeBytes; written += content.Length)
-                {
-                    await file.WriteAsync(content, cancellationToken);
-                }
-            }
-
-            var start = _environment.Time.GetTimestamp();
-            await SendAsync(BulkTransfer.Probe, "trying the connection", 2 * ProbeBytes, async (stream, progress, token) =>
-            {
-                await _environment.Pages.SendAsync(directory, Task.CompletedTask, stream, progress, token);
-                await _environment.Copier.SendAsync(directory, stream, progress, token);
-            }, cancellationToken);
-            LogProbed(Math.Round(2 * ProbeBytes / 1e6 / _environment.Time.GetElapsedTime(start).TotalSeconds));
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
-    }
-
-    // Twice: most of it while the container runs, and in the pause what came since then.
-    private async Task<LogPosition> SendLogAsync(SourceContainer container, LogPosition from, CancellationToken cancellationToken)
-    {
-        var reached = from;
-        if (container.LogFile is { } log)
-        {
-            await SendAsync(BulkTransfer.Log, "sending the log", container.Manifest.LogBytes,
-                async (stream, _, token) => reached = await _environment.Logs.SendAsync(log, from, stream, token), cancellationToken);
-        }
-
-        return reached;
     }
 
     private TimeSpan FreezeTimeout(MigrationPlan plan)
@@ -277,38 +269,6 @@ public sealed partial class SourceMigration
         // Memory is copied while frozen: a limit below the time that takes would refuse every large container.
         var predicted = TimeSpan.FromMilliseconds(5 * (plan.Report.PredictedPauseMs ?? 0));
         return predicted > _environment.Limits.FreezeTimeout ? predicted : _environment.Limits.FreezeTimeout;
-    }
-
-    private async Task<StreamReply> SendAsync(BulkTransfer kind, string activity, long bytes, Func<Stream, IProgress<long>, CancellationToken, Task> write, CancellationToken cancellationToken)
-    {
-        var progress = Progress.BeginTransfer(activity, bytes);
-        var counter = new CountingProgress(progress);
-        var reply = await _peer.SendAsync(_journal.MigrationId, kind, async (stream, token) =>
-        {
-            await using var counted = new CountingStream(stream, counter, _bandwidth);
-            await write(counted, counter, token);
-        }, cancellationToken);
-        Interlocked.Add(ref _sentBytes, counter.Bytes);
-        return reply;
-    }
-
-    // The first error stops the other task, and is the one that is told.
-    private static async Task FirstFailure(CancellationTokenSource together, params Task[] tasks)
-    {
-        var first = await Task.WhenAny(tasks);
-        if (!first.IsCompletedSuccessfully)
-        {
-            await together.CancelAsync();
-        }
-
-        try
-        {
-            await Task.WhenAll(tasks);
-        }
-        catch when (tasks.FirstOrDefault(t => t.IsFaulted) is { } faulted)
-        {
-            await faulted;
-        }
     }
 
     private static async Task<T> Guard<T>(string stage, CancellationTokenSource limit, Func<Task<T>> step)
@@ -419,8 +379,8 @@ public sealed partial class SourceMigration
     [LoggerMessage(LogLevel.Information, "{Phase}: {Activity}")]
     private partial void LogPhase(MigrationPhase phase, string activity);
 
-    [LoggerMessage(LogLevel.Debug, "the connection carries {Megabytes} MB/s at first")]
-    private partial void LogProbed(double megabytes);
+    [LoggerMessage(LogLevel.Information, "round {Round}: {DirtyMebibytes} MiB to send, {SentMebibytes} MiB sent in {DurationMs} ms, {DirtyMegabytesPerSecond} MB/s dirtied, stopped for {StoppedMs} ms so far: {Verdict}")]
+    private partial void LogRound(int round, long dirtyMebibytes, long sentMebibytes, double durationMs, double dirtyMegabytesPerSecond, double stoppedMs, string verdict);
 
     [LoggerMessage(LogLevel.Warning, "given up, the container runs here: {Failure}")]
     private partial void LogAborted(string failure);

@@ -56,7 +56,7 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
         finally
         {
             // Also behind a fence that stays: running and cut off is less lost than frozen.
-            await ThawAsync(cgroup, paused: journal.Value(JournalKeys.Paused)?.GetValue<bool>() is true, cancellationToken);
+            await ThawAsync(cgroup, journal.Directory, paused: journal.Value(JournalKeys.Paused)?.GetValue<bool>() is true, cancellationToken);
         }
 
         try
@@ -70,11 +70,11 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
         }
     }
 
-    private async Task ThawAsync(string cgroup, bool paused, CancellationToken cancellationToken)
+    private async Task ThawAsync(string cgroup, string directory, bool paused, CancellationToken cancellationToken)
     {
         try
         {
-            await environment.Checkpoints.UndoAsync(cgroup);
+            await environment.Checkpoints.UndoAsync(cgroup, directory);
         }
         finally
         {

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using ContainerMigrate.Api;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Journal;
+using ContainerMigrate.Memory;
 using ContainerMigrate.Protocol;
 using Microsoft.Extensions.Logging;
 
@@ -29,6 +30,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private readonly CancellationTokenSource _aborted = new();
     private readonly ITimer _leaseTimer;
     private ITargetContainer? _container;
+    private IArrivingMemory? _memory;
     private Task? _begun;
     private MigrationFailure? _failure;
     private bool _running;
@@ -145,6 +147,21 @@ public sealed partial class TargetMigration : IAsyncDisposable
                 : throw new MigrationException("protocol", "no log is kept here");
         });
 
+    /// <summary>Takes memory, while the container runs on the source, or what is left of it in the pause.</summary>
+    public Task<StreamReply> ReceiveMemoryAsync(Stream source, CancellationToken cancellationToken) =>
+        RememberAsync(async () =>
+        {
+            using var use = await EnterAsync(cancellationToken);
+            if (_journal.Phase != MigrationPhase.Receiving)
+            {
+                Expect(MigrationPhase.Reserved);
+            }
+
+            _memory ??= _environment.Arrivals.Open(_journal.Directory);
+            var totals = await _memory.ReceiveAsync(source, LimitOf(_manifest.MemoryBytes), use.Token);
+            return new StreamReply(1, (long)totals.DataPages * MemoryPage.Bytes);
+        });
+
     /// <summary>Takes CRIU's page files while the source still writes them.</summary>
     public Task<StreamReply> ReceivePagesAsync(Stream source, CancellationToken cancellationToken) =>
         RememberAsync(async () =>
@@ -170,7 +187,9 @@ public sealed partial class TargetMigration : IAsyncDisposable
     }
 
     /// <summary>Rebuilds the process tree and holds it un-run; <see cref="MigrationPhase.Prepared"/> is recorded when this returns.</summary>
-    public async Task<PrepareReply> PrepareAsync(CancellationToken cancellationToken)
+    /// <param name="request">How it is to be rebuilt.</param>
+    /// <param name="cancellationToken">The peer went away.</param>
+    public async Task<PrepareReply> PrepareAsync(PrepareRequest request, CancellationToken cancellationToken)
     {
         using var use = await EnterAsync(cancellationToken);
         Expect(MigrationPhase.Receiving);
@@ -181,10 +200,18 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
         var clock = new PhaseClock(_environment.Time);
         Progress.Say("restoring");
+        if (request.Lazy)
+        {
+            _memory ??= _environment.Arrivals.Open(_journal.Directory);
+            await _memory.ServeAsync(ImagesDirectory, use.Token);
+            clock.Mark("serve");
+        }
+
         await _begun.WaitAsync(use.Token);
         clock.Mark("wait for the runtime");
-        await _container.RestoreAsync(ImagesDirectory, WorkDirectory, use.Token);
+        await _container.RestoreAsync(ImagesDirectory, WorkDirectory, request.Lazy, use.Token);
         clock.Mark("criu restore");
+        _memory?.Begin();
         Step(MigrationPhase.Prepared, "restored and held", null);
         return new PrepareReply(_container.Id, clock.Parts);
     }
@@ -301,6 +328,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         switch (_journal.Phase)
         {
             case MigrationPhase.Committed:
+                await _environment.Arrivals.ResumeAsync(_journal.Directory, cancellationToken);
                 await RunAsync(new PhaseClock(_environment.Time));
                 break;
             case MigrationPhase.Done:
@@ -317,6 +345,11 @@ public sealed partial class TargetMigration : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _leaseTimer.DisposeAsync();
+        if (_memory is not null)
+        {
+            await _memory.DisposeAsync();
+        }
+
         _aborted.Dispose();
         _step.Dispose();
     }
@@ -504,6 +537,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
             await _container.RemoveAsync(CancellationToken.None);
         }
 
+        await _environment.Arrivals.RemoveAsync(_journal.Directory);
         await _environment.Runtime(_manifest.Runtime).RemoveTracesAsync(_manifest, _journal.MigrationId, CancellationToken.None);
         CheckpointImages.Delete(_journal.Directory);
     }

@@ -48,6 +48,9 @@ public enum BulkTransfer
     /// <summary>What the container has written so far, as the runtime keeps it.</summary>
     Log,
 
+    /// <summary>Pages of processes: a round of pre-copy, or what is left in the pause.</summary>
+    Memory,
+
     /// <summary>CRIU's page files, while they are written.</summary>
     Pages,
 

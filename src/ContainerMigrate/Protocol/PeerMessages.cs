@@ -28,7 +28,8 @@ public sealed record ReserveReply(bool Reserved, IReadOnlyList<CheckFinding> Fin
 public sealed record StreamReply(long Entries, long Bytes);
 
 /// <summary><c>POST /peer/v1/migrations/ID/prepare</c>: rebuild and hold.</summary>
-public sealed record PrepareRequest(int Epoch);
+/// <param name="Lazy">Memory comes from what went ahead, after the container runs: CRIU's images do not have it.</param>
+public sealed record PrepareRequest(int Epoch, bool Lazy = false);
 
 /// <summary>Rebuilt and held.</summary>
 /// <param name="Parts">Milliseconds of the destination's steps, in order.</param>

@@ -33,6 +33,8 @@ public sealed class MigrationOutcome
 
     public long SentBytes => Json["sent_bytes"]?.GetValue<long>() ?? 0;
 
+    public int Rounds => Json["rounds"]?.GetValue<int>() ?? 0;
+
     public double PauseMs => Json["pause_ms"]?.GetValue<double>() ?? 0;
 
     /// <summary>Host, stage and cause of a failure.</summary>

@@ -56,8 +56,8 @@ public sealed class HostDiagnosisTests
     [Fact]
     public void SaysWhichWayMemoryIsTracked()
     {
-        HostDiagnosis.OfMemoryTracking(new MemoryTracking(true, false)).Status.ShouldBe("ok");
-        HostDiagnosis.OfMemoryTracking(new MemoryTracking(false, true)).Detail.ShouldContain("soft-dirty");
-        HostDiagnosis.OfMemoryTracking(new MemoryTracking(false, false)).Status.ShouldBe("warning");
+        HostDiagnosis.OfMemoryTracking(new MemoryTrackingMeans(true, false, true)).Status.ShouldBe("ok");
+        HostDiagnosis.OfMemoryTracking(new MemoryTrackingMeans(false, true, true)).Detail.ShouldContain("soft-dirty");
+        HostDiagnosis.OfMemoryTracking(new MemoryTrackingMeans(false, false, true)).Status.ShouldBe("warning");
     }
 }

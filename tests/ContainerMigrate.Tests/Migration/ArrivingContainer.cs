@@ -18,7 +18,7 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
 
     public Task BeginAsync(CancellationToken cancellationToken) => life.StepAsync("begin", () => { }, cancellationToken);
 
-    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, CancellationToken cancellationToken)
+    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, CancellationToken cancellationToken)
     {
         await life.StepAsync("restore", () => arrival.Held = arrival.Commit is null, cancellationToken);
         return 4711;

@@ -27,14 +27,18 @@ public sealed class CrashTests
     }
 
     [Theory]
-    [InlineData(Side.Source, false)]
-    [InlineData(Side.Source, true)]
-    [InlineData(Side.Destination, false)]
-    [InlineData(Side.Destination, true)]
-    public async Task OneCrashAnywhere(Side side, bool gateGivesUp)
+    [InlineData(Side.Source, false, "stop-and-copy")]
+    [InlineData(Side.Source, true, "stop-and-copy")]
+    [InlineData(Side.Destination, false, "stop-and-copy")]
+    [InlineData(Side.Destination, true, "stop-and-copy")]
+    [InlineData(Side.Source, false, "precopy")]
+    [InlineData(Side.Source, true, "precopy")]
+    [InlineData(Side.Destination, false, "precopy")]
+    [InlineData(Side.Destination, true, "precopy")]
+    public async Task OneCrashAnywhere(Side side, bool gateGivesUp, string mode)
     {
         var crashes = 0;
-        for (; await RunAsync(side, crashes, null, gateGivesUp); crashes++)
+        for (; await RunAsync(side, crashes, null, gateGivesUp, mode); crashes++)
         {
         }
 
@@ -61,11 +65,11 @@ public sealed class CrashTests
     }
 
     /// <returns>False when the migration came to its end before the last of the crashes.</returns>
-    private static async Task<bool> RunAsync(Side side, int at, (Side Side, int At)? again, bool gateGivesUp)
+    private static async Task<bool> RunAsync(Side side, int at, (Side Side, int At)? again, bool gateGivesUp, string mode = "stop-and-copy")
     {
         using var hosts = new TwoHosts();
         var killed = KillAt(LifeOf(hosts, side), at);
-        await hosts.MigrateAsync();
+        await hosts.MigrateAsync(Samples.Request with { Mode = mode, MaxDowntimeSeconds = 0.1 });
         if (gateGivesUp)
         {
             hosts.To.EndGate();

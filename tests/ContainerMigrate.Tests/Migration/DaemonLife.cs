@@ -6,6 +6,7 @@ using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Daemon.Migrations;
 using ContainerMigrate.Host;
+using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 using ContainerMigrate.Storage;
@@ -18,7 +19,7 @@ namespace ContainerMigrate.Tests.Migration;
 /// wait or end the life. A dead daemon does nothing any more; what it had begun never returns.
 /// </summary>
 internal sealed class DaemonLife :
-    ICheckpointEngine, ICgroupFreezer, INetworkFence, IAddressAnnouncer, IContainerNetwork, IDirectoryCopier, IPageFileCopier, ILogCopier, IHostInspector, IStartRefusal, IContainerRuntime
+    ICheckpointEngine, ICgroupFreezer, INetworkFence, IAddressAnnouncer, IContainerNetwork, IDirectoryCopier, IPageFileCopier, ILogCopier, IHostInspector, IStartRefusal, IContainerRuntime, IMemoryTracker, IMemoryArrivals
 {
     private readonly Machine _machine;
     private readonly TaskCompletionSource _died = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -31,7 +32,7 @@ internal sealed class DaemonLife :
         Environment = new MigrationEnvironment
         {
             HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Fence = this, Announcer = this, Network = this,
-            Copier = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Refusals = this, Time = time,
+            Copier = this, Tracker = this, Arrivals = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Refusals = this, Time = time,
         };
         Index = new MigrationIndex(time);
         Arrivals = new PeerMigrations(Environment, Index, NullLoggerFactory.Instance);
@@ -107,7 +108,31 @@ internal sealed class DaemonLife :
     public Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken) =>
         StepAsync("dump", () => File.WriteAllText(Path.Combine(CheckpointImages.DirectoryIn(directory), "pages-1.img"), "pages"), cancellationToken);
 
-    public Task UndoAsync(string cgroupDirectory) => StepAsync("make whole", () => { }, CancellationToken.None);
+    public async Task<IMetadataDump> DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
+    {
+        await StepAsync("dump metadata", () =>
+        {
+            _machine.DumpHeld = true;
+            _machine.Memory.WritePagemap(CheckpointImages.DirectoryIn(directory));
+        }, cancellationToken);
+        return new HeldDump(this, _machine);
+    }
+
+    public Task<MemoryTrackerAvailability> GetAvailabilityAsync(CancellationToken cancellationToken) => Task.FromResult(MemoryTrackerAvailability.Yes);
+
+    public async Task<IMemoryTracking> StartAsync(string cgroupDirectory, CancellationToken cancellationToken)
+    {
+        await StepAsync("track memory", () => { }, cancellationToken);
+        return new TrackedMemory(this, _machine);
+    }
+
+    public IArrivingMemory Open(string migrationDirectory) => new ArrivedMemory(this, _machine);
+
+    Task IMemoryArrivals.ResumeAsync(string migrationDirectory, CancellationToken cancellationToken) => StepAsync("resume memory", () => { }, cancellationToken);
+
+    Task IMemoryArrivals.RemoveAsync(string migrationDirectory) => StepAsync("remove memory", () => _machine.ArrivedPages = null, CancellationToken.None);
+
+    public Task UndoAsync(string cgroupDirectory, string directory) => StepAsync("make whole", () => _machine.DumpHeld = false, CancellationToken.None);
 
     public Task FreezeAsync(string cgroupDirectory, TimeSpan timeout, CancellationToken cancellationToken) => StepAsync("freeze", () => _machine.Frozen = true, cancellationToken);
 
@@ -249,6 +274,11 @@ internal sealed class DaemonLife :
     {
         await StepAsync("open", () => { }, cancellationToken);
         return _machine.Arrival is { } arrival ? new ArrivingContainer(this, _machine, arrival) : null;
+    }
+
+    private sealed class HeldDump(DaemonLife life, Machine machine) : IMetadataDump
+    {
+        public async ValueTask DisposeAsync() => await life.StepAsync("let dump end", () => machine.DumpHeld = false, CancellationToken.None);
     }
 
     private static bool IsProbe(string directory) => directory.Contains("/probe", StringComparison.Ordinal);

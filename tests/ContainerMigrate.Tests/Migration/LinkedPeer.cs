@@ -42,6 +42,7 @@ internal sealed class LinkedPeer(DaemonLife caller, Func<DaemonLife?> other) : I
             BulkTransfer.Image => migration.ReceiveImageAsync(content, cancellationToken),
             BulkTransfer.Probe => migration.ReceiveProbeAsync(content, cancellationToken),
             BulkTransfer.Log => migration.ReceiveLogAsync(content, cancellationToken),
+            BulkTransfer.Memory => migration.ReceiveMemoryAsync(content, cancellationToken),
             BulkTransfer.Pages => migration.ReceivePagesAsync(content, cancellationToken),
             BulkTransfer.Layer => migration.ReceiveLayerAsync(content, cancellationToken),
             _ => migration.ReceiveCheckpointAsync(content, cancellationToken),
@@ -49,7 +50,7 @@ internal sealed class LinkedPeer(DaemonLife caller, Func<DaemonLife?> other) : I
     }
 
     public Task<PrepareReply> PrepareAsync(string migrationId, PrepareRequest request, CancellationToken cancellationToken) =>
-        CallAsync("prepare", m => m.Get(migrationId, CallerName).PrepareAsync(cancellationToken), PeerJson.Default.PrepareReply, cancellationToken, once: true);
+        CallAsync("prepare", m => m.Get(migrationId, CallerName).PrepareAsync(request, cancellationToken), PeerJson.Default.PrepareReply, cancellationToken, once: true);
 
     public Task<PeerState> GoAsync(string migrationId, GoRequest request, CancellationToken cancellationToken) =>
         CallAsync("go", m => m.GoAsync(migrationId, CallerName, Copy(request, PeerJson.Default.GoRequest), CancellationToken.None), PeerJson.Default.PeerState, cancellationToken);

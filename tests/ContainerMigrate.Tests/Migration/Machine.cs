@@ -20,10 +20,19 @@ internal sealed class Machine(string name, string directory)
 
     public bool Fenced { get; set; }
 
+    /// <summary>CRIU waits with its hands in the container.</summary>
+    public bool DumpHeld { get; set; }
+
     public bool Refused { get; set; }
 
     /// <summary>As JSON; null is the policy that never restarts.</summary>
     public string? Policy { get; set; } = Always.ToJsonString();
+
+    /// <summary>Of the container that leaves.</summary>
+    public RunningMemory Memory { get; } = new();
+
+    /// <summary>Memory that has arrived, by address; null when none is kept.</summary>
+    public Dictionary<ulong, byte>? ArrivedPages { get; set; }
 
     /// <summary>The container that comes; null when there is none.</summary>
     public Arrival? Arrival { get; set; }

@@ -11,7 +11,7 @@ public sealed class MigrationTransitionsTests
 
     private static readonly HashSet<(MigrationPhase From, MigrationPhase To)> Source =
     [
-        (New, Planned), (New, Aborted), (Planned, PreCopy), (Planned, Aborted), (PreCopy, Frozen), (PreCopy, Aborted), (Frozen, Go), (Frozen, Aborted),
+        (New, Planned), (New, Aborted), (Planned, PreCopy), (Planned, Aborted), (PreCopy, PreCopy), (PreCopy, Frozen), (PreCopy, Aborted), (Frozen, Go), (Frozen, Aborted),
         (Go, InDoubt), (Go, Committed), (Go, Aborted), (InDoubt, Committed), (InDoubt, Aborted), (Committed, Destroyed), (Destroyed, Done),
     ];
 

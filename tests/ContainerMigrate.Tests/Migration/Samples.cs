@@ -29,11 +29,11 @@ internal static class Samples
     public static HostFacts Facts(string host) => new()
     {
         HostName = host, Version = "1.0", KernelRelease = "6.18.5", Architecture = "x86_64", CriuVersion = "4.2.1", CpuFlags = ["avx", "sse2"], XsaveBytes = 1000,
-        AvailableMemoryBytes = 8L << 30, FreeDiskBytes = 80L << 30,
+        AvailableMemoryBytes = 8L << 30, FreeDiskBytes = 80L << 30, LazyRestore = true,
     };
 
-    public static MigrationPlan Plan(IContainerRuntime runtime, SourceContainer? container = null) => new(
-        new CheckReport { Container = "web", Runtime = "docker", Source = "h1", Destination = "h2", PredictedPauseMs = 700, Ok = true },
+    public static MigrationPlan Plan(IContainerRuntime runtime, SourceContainer? container = null, string mode = MigrationModes.StopAndCopy) => new(
+        new CheckReport { Container = "web", Runtime = "docker", Source = "h1", Destination = "h2", Mode = mode, PredictedPauseMs = 700, Ok = true },
         runtime, container ?? Container(), Facts("h1"), []);
 
     public static MigrateRequest Request { get; } = new() { Container = "web", Host = "h2" };

@@ -32,8 +32,8 @@ public sealed class SourceMigrationTests
 
         hosts.Source.Log.ShouldBe(
         [
-            "record Planned", "call reserve", "probe pages", "probe files", "call send Probe", "read log", "call send Log", "read policy", "record PreCopy", "suspend policy", "record Frozen", "freeze", "fence",
-            "dump", "read log", "call send Log", "read files", "call send Layer", "read pages", "call send Pages", "read files", "call send Checkpoint", "call prepare", "refuse starts", "record Go", "call go", "record Committed", "call settle", "destroy", "allow starts", "record Destroyed",
+            "record Planned", "call reserve", "probe pages", "probe files", "call send Probe", "read log", "call send Log", "record PreCopy", "read policy", "record PreCopy", "suspend policy", "record Frozen", "freeze", "fence",
+            "dump", "read log", "call send Log", "read files", "call send Layer", "read pages", "call send Pages", "read files", "call send Checkpoint", "call prepare", "refuse starts", "record Go", "call go", "record Committed", "call settle", "make whole", "destroy", "allow starts", "record Destroyed",
             "call finish", "record Done", "close",
         ]);
         hosts.Destination.Log.Where(s => s != "announce").ShouldBe(

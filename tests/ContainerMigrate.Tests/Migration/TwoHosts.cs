@@ -74,7 +74,7 @@ internal sealed class TwoHosts : IDisposable
         var journal = Source.Environment.Journals.Create(Id, MigrationRole.Source);
         Progress = Source.Index.Add(NewStatus(Id));
         var migration = new SourceMigration(Source.Environment, Peer, request ?? Samples.Request, journal, Progress, NullLogger.Instance);
-        _departure = Task.Run(() => migration.RunAsync(Samples.Plan(Source, Samples.Container(paused, withImage)), Cancel.Token, Shutdown.Token));
+        _departure = Task.Run(() => migration.RunAsync(Samples.Plan(Source, Samples.Container(paused, withImage), (request ?? Samples.Request).Mode), Cancel.Token, Shutdown.Token));
         await EndOf(_departure);
     }
 
@@ -137,7 +137,8 @@ internal sealed class TwoHosts : IDisposable
     public void ShouldRunOnSource()
     {
         _ranTwice.ShouldBeNull();
-        (From.Exists, From.Frozen, From.Fenced, From.Refused).ShouldBe((true, false, false, false), Trace);
+        (From.Exists, From.Frozen, From.Fenced, From.Refused, From.DumpHeld).ShouldBe((true, false, false, false, false), Trace);
+        To.ArrivedPages.ShouldBeNull(Trace);
         From.Policy.ShouldBe(Machine.Always.ToJsonString(), Trace);
         To.Arrival.ShouldBeNull(Trace);
         ShouldHaveNoFiles(SourceJournal);
@@ -152,7 +153,13 @@ internal sealed class TwoHosts : IDisposable
     public void ShouldRunOnDestination()
     {
         _ranTwice.ShouldBeNull();
-        (From.Exists, From.Refused).ShouldBe((false, false), Trace);
+        (From.Exists, From.Refused, From.DumpHeld).ShouldBe((false, false, false), Trace);
+        if (To.ArrivedPages is { } arrived)
+        {
+            // What it has beyond that was unmapped before the freeze.
+            arrived.Where(p => From.Memory.Pages.ContainsKey(p.Key)).OrderBy(p => p.Key).ShouldBe(From.Memory.Pages.OrderBy(p => p.Key), Trace);
+        }
+
         To.Arrival.ShouldNotBeNull(Trace);
         To.Arrival.Running.ShouldBeTrue(Trace);
         To.Arrival.Policy.ShouldBe(Machine.Always.ToJsonString(), Trace);

@@ -80,7 +80,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         using var gate = Open("gate");
         int? attached = null;
 
-        var restore = _gate.RestoreAsync(Images, Work, Starting, Token, pid =>
+        var restore = _gate.RestoreAsync(Images, Work, lazy: false, Starting, Token, pid =>
         {
             attached = pid;
             return Task.CompletedTask;
@@ -156,7 +156,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         Write(new string('x', 10000)); // nobody keeps the contract here; what follows is understood again
         Write($"\nns {Environment.ProcessId}\nrestored {Environment.ProcessId}\n");
 
-        await _gate.RestoreAsync(Images, Work, Starting, Token);
+        await _gate.RestoreAsync(Images, Work, lazy: false, Starting, Token);
 
         _gate.InitPid.ShouldBe(Environment.ProcessId);
     }
@@ -202,7 +202,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         Say($"ns {Environment.ProcessId}");
         Say("result 1 criu failed: type NOTIFY errno 0");
 
-        var failure = (await Should.ThrowAsync<MigrationException>(() => _gate.RestoreAsync(Images, Work, Starting, Token))).Failure;
+        var failure = (await Should.ThrowAsync<MigrationException>(() => _gate.RestoreAsync(Images, Work, lazy: false, Starting, Token))).Failure;
 
         failure.Cause.ShouldBe("CRIU: Can't open file etc/x on restore: No such file or directory");
         failure.NextStep!.ShouldContain("restore.log");
@@ -215,7 +215,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         await CreateAsync();
         var start = new TaskCompletionSource<string?>();
         Say("result 1 killed");
-        var restore = _gate.RestoreAsync(Images, Work, start.Task, Token);
+        var restore = _gate.RestoreAsync(Images, Work, lazy: false, start.Task, Token);
         start.SetResult("docker start: address already in use");
 
         (await Should.ThrowAsync<MigrationException>(() => restore)).Failure.Cause.ShouldContain("address already in use");
@@ -302,7 +302,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         // The namespaces may be gone with it; the claim is what counts.
         Say($"ns {Environment.ProcessId}");
         Say($"restored {process.Id}");
-        await _gate.RestoreAsync(Images, Work, Starting, Token);
+        await _gate.RestoreAsync(Images, Work, lazy: false, Starting, Token);
 
         _gate.ClaimCommit().ShouldBeFalse();
 

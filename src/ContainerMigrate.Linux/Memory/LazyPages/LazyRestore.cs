@@ -22,6 +22,7 @@ public sealed partial class LazyRestore : IDisposable
     private readonly ILogger _logger;
     private readonly UserfaultHolder _holder;
     private readonly CancellationTokenSource _disposed = new();
+    private IRunningProcess? _server;
 
     private LazyRestore(IProcessRunner processes, string program, string store, string work, ILogger logger)
     {
@@ -94,6 +95,17 @@ public sealed partial class LazyRestore : IDisposable
     /// <summary>Lets the server load what nobody asks for: all processes are rebuilt (CRIU's <c>post-restore</c>), whether or not they will run.</summary>
     public void Begin() => _holder.Begin();
 
+    /// <summary>Ends the server of a restore that came to nothing; its processes are gone, or about to be.</summary>
+    public async Task StopAsync()
+    {
+        await _disposed.CancelAsync();
+        if (_server is not null)
+        {
+            await _server.StopAsync();
+            await _server.DisposeAsync();
+        }
+    }
+
     /// <summary>Lets go. The server goes on, and looks for a holder.</summary>
     public void Dispose()
     {
@@ -106,7 +118,7 @@ public sealed partial class LazyRestore : IDisposable
     {
         var server = await _processes.StartAsync(new ProcessCommand(_program, ServerCommand, _store, _work), cancellationToken);
         ServerPid = server.Id;
-        return server;
+        return _server = server;
     }
 
     /// <param name="server">Null for one that another daemon has started: its end shows when it has no successor.</param>

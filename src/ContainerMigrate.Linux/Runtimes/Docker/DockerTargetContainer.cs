@@ -82,9 +82,9 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
     }
 
     /// <inheritdoc/>
-    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, CancellationToken cancellationToken)
+    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, CancellationToken cancellationToken)
     {
-        await _gate.RestoreAsync(imagesDirectory, workDirectory, _start ?? throw new InvalidOperationException("BeginAsync comes first"), cancellationToken);
+        await _gate.RestoreAsync(imagesDirectory, workDirectory, lazy, _start ?? throw new InvalidOperationException("BeginAsync comes first"), cancellationToken);
         return _initPid = _gate.InitPid;
     }
 

@@ -131,12 +131,13 @@ public sealed partial class RestoreGate : IAsyncDisposable
     }
 
     /// <summary>Hands over the images and returns when the tree is rebuilt and held at the gate.</summary>
+    /// <param name="lazy">CRIU leaves memory to whoever listens in <paramref name="workDirectory"/> (its lazy pages).</param>
     /// <param name="attachNetwork">Called with init's pid once its namespaces exist and before any socket is rebuilt; null where the runtime does it.</param>
     /// <exception cref="MigrationException">The restore failed; the cause is the root line of CRIU's log.</exception>
     public async Task RestoreAsync(
-        string imagesDirectory, string workDirectory, Task<string?> startFailed, CancellationToken cancellationToken, Func<int, Task>? attachNetwork = null)
+        string imagesDirectory, string workDirectory, bool lazy, Task<string?> startFailed, CancellationToken cancellationToken, Func<int, Task>? attachNetwork = null)
     {
-        WriteCriuConfig(workDirectory);
+        WriteCriuConfig(workDirectory, lazy);
         Send("create", $"restore {imagesDirectory} {workDirectory}");
         RestoreEvent restored;
         IReadOnlyDictionary<string, string> unset;
@@ -297,13 +298,14 @@ public sealed partial class RestoreGate : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    private void WriteCriuConfig(string workDirectory) =>
+    private void WriteCriuConfig(string workDirectory, bool lazy) =>
         DurableFile.Replace(CriuConfigPath, Encoding.UTF8.GetBytes(string.Join('\n',
             "tcp-established",
             // The leading colon is cgroup v2; runc before 1.3 does not tell CRIU where the tasks belong.
             $"cgroup-root :{_cgroupPath}",
             $"log-file {Path.Combine(workDirectory, RestoreLogName)}",
             $"action-script {RestoreLayout.CriuHookPath}",
+            lazy ? "lazy-pages" : "",
             "")));
 
     private static async Task<IReadOnlyDictionary<string, string>> SetSysctlsAsync(int pid, IReadOnlyDictionary<string, string> sysctls)

@@ -84,10 +84,10 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, CancellationToken cancellationToken)
+    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, CancellationToken cancellationToken)
     {
         var create = _create ?? throw new InvalidOperationException("BeginAsync comes first");
-        await _gate.RestoreAsync(imagesDirectory, workDirectory, FailureOf(create), cancellationToken, async pid =>
+        await _gate.RestoreAsync(imagesDirectory, workDirectory, lazy, FailureOf(create), cancellationToken, async pid =>
         {
             if (await create.WaitAsync(cancellationToken) is { } problem)
             {

@@ -1,0 +1,98 @@
+using ContainerMigrate.Linux.Memory.LazyPages;
+using ContainerMigrate.Memory;
+using ContainerMigrate.Migration;
+
+namespace ContainerMigrate.Linux.Memory;
+
+/// <summary>One migration's memory on its destination: first kept, then served.</summary>
+/// <param name="directory">Of the store.</param>
+/// <param name="work">CRIU's work directory for the restore.</param>
+/// <param name="start">Starts a server for the store, in that work directory.</param>
+/// <param name="serving">Told once the server has what it serves.</param>
+internal sealed class ArrivingMemory(
+    string directory, string work, Func<string, string, CancellationToken, Task<LazyRestore>> start, Action<string, LazyRestore> serving) : IArrivingMemory
+{
+    private readonly CancellationTokenSource _givenUp = new();
+    private PageStore? _store;
+    private Task<LazyRestore>? _server;
+    private bool _serves;
+
+    public async Task<PageStreamTotals> ReceiveAsync(Stream source, long maxBytes, CancellationToken cancellationToken)
+    {
+        Prepare(maxBytes);
+        return await PageStreamReader.ReadAsync(source, _store!, cancellationToken);
+    }
+
+    public async Task ServeAsync(string imagesDirectory, CancellationToken cancellationToken)
+    {
+        Prepare(0);
+        try
+        {
+            await _store!.SealAsync(imagesDirectory, cancellationToken);
+            _store.Dispose();
+            var server = await _server!.WaitAsync(cancellationToken);
+            _serves = true;
+            serving(directory, server);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new MigrationException("restore", e.Message, innerException: e);
+        }
+    }
+
+    public void Begin()
+    {
+        if (_server is { IsCompletedSuccessfully: true } server)
+        {
+            server.Result.Begin();
+        }
+    }
+
+    /// <summary>Ends the server of a restore that came to nothing.</summary>
+    public async Task GiveUpAsync()
+    {
+        await _givenUp.CancelAsync();
+        _store?.Dispose();
+        if (_server is not null)
+        {
+            try
+            {
+                var server = await _server;
+                await server.StopAsync();
+                server.Dispose();
+            }
+            catch (Exception e) when (e is MigrationException or OperationCanceledException or IOException)
+            {
+                // It never served.
+            }
+        }
+    }
+
+    /// <summary>The daemon ends.</summary>
+    public void LetGo()
+    {
+        _store?.Dispose();
+        if (_server is { IsCompletedSuccessfully: true } server)
+        {
+            server.Result.Dispose();
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        if (!_serves)
+        {
+            _store?.Dispose();
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    // The server takes some time to start, and needs none of the pages to do so.
+    private void Prepare(long maxBytes)
+    {
+        Directory.CreateDirectory(work);
+        _store ??= new PageStore(directory, maxBytes);
+        _server ??= start(directory, work, _givenUp.Token);
+    }
+}

@@ -1,0 +1,92 @@
+using System.Collections.Concurrent;
+using ContainerMigrate.Linux.Memory.LazyPages;
+using ContainerMigrate.Linux.Processes;
+using ContainerMigrate.Memory;
+using Microsoft.Extensions.Logging;
+
+namespace ContainerMigrate.Linux.Memory;
+
+/// <summary>Keeps arriving memory in a <see cref="PageStore"/> and serves lazy restores from it.</summary>
+/// <param name="program">Path of ctmigrated, which is also the server.</param>
+public sealed partial class MemoryArrivals(IProcessRunner processes, string program, ILogger<MemoryArrivals> logger) : IMemoryArrivals, IDisposable
+{
+    private readonly ConcurrentDictionary<string, ArrivingMemory> _open = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, LazyRestore> _resumed = new(StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public IArrivingMemory Open(string migrationDirectory) =>
+        _open.GetOrAdd(migrationDirectory, directory => new ArrivingMemory(StoreIn(directory), WorkIn(directory), (store, work, token) => LazyRestore.StartAsync(processes, program, store, work, logger, token), Watch));
+
+    /// <inheritdoc/>
+    public async Task RemoveAsync(string migrationDirectory)
+    {
+        if (_open.TryRemove(migrationDirectory, out var memory))
+        {
+            await memory.GiveUpAsync();
+        }
+
+        PageStore.Delete(StoreIn(migrationDirectory));
+    }
+
+    /// <inheritdoc/>
+    public async Task ResumeAsync(string migrationDirectory, CancellationToken cancellationToken)
+    {
+        var store = StoreIn(migrationDirectory);
+        if (!Directory.Exists(store))
+        {
+            return;
+        }
+
+        if (await LazyRestore.ResumeAsync(processes, program, store, WorkIn(migrationDirectory), logger, cancellationToken) is { } restore)
+        {
+            _resumed[store] = restore;
+            Watch(store, restore);
+            return;
+        }
+
+        // Its server has ended: with all of the memory in place, as far as anybody can tell.
+        PageStore.Delete(store);
+    }
+
+    /// <summary>Lets go of everything; servers go on by themselves.</summary>
+    public void Dispose()
+    {
+        foreach (var memory in _open.Values)
+        {
+            memory.LetGo();
+        }
+
+        foreach (var restore in _resumed.Values)
+        {
+            restore.Dispose();
+        }
+    }
+
+    private static string StoreIn(string migrationDirectory) => Path.Combine(migrationDirectory, "memory");
+
+    private static string WorkIn(string migrationDirectory) => Path.Combine(migrationDirectory, "work");
+
+    private void Watch(string store, LazyRestore restore) =>
+        _ = restore.Completion.ContinueWith(
+            completion =>
+            {
+                if (completion.IsCompletedSuccessfully && completion.Result)
+                {
+                    LogLoaded(store);
+                }
+                else if (completion.IsFaulted)
+                {
+                    LogStuck(store, completion.Exception!.InnerException!.Message);
+                }
+
+                _open.TryRemove(Path.GetDirectoryName(store)!, out _);
+                _resumed.TryRemove(store, out _);
+            },
+            TaskScheduler.Default);
+
+    [LoggerMessage(LogLevel.Information, "all memory of {Store} is in place")]
+    private partial void LogLoaded(string store);
+
+    [LoggerMessage(LogLevel.Error, "memory of {Store} cannot be served any more: {Reason}")]
+    private partial void LogStuck(string store, string reason);
+}

@@ -1,0 +1,35 @@
+namespace ContainerMigrate.Memory;
+
+/// <summary>The destination's end of pre-copy: keeps the memory that went ahead, and fills a restored container's in from it.</summary>
+public interface IMemoryArrivals
+{
+    /// <summary>Begins to keep memory of a migration.</summary>
+    /// <param name="migrationDirectory">The migration's own directory.</param>
+    IArrivingMemory Open(string migrationDirectory);
+
+    /// <summary>Removes what was kept of a migration that came to nothing, and ends whatever served it. Idempotent.</summary>
+    Task RemoveAsync(string migrationDirectory);
+
+    /// <summary>After a start of the daemon: takes hold again of memory that is still being filled in.</summary>
+    Task ResumeAsync(string migrationDirectory, CancellationToken cancellationToken);
+}
+
+/// <summary>Memory of one migration. Disposing it lets go of what is open; what was served goes on being served.</summary>
+public interface IArrivingMemory : IAsyncDisposable
+{
+    /// <summary>Keeps what a stream of <see cref="PageStreamFormat"/> brings, in the place of what came before.</summary>
+    /// <param name="maxBytes">Bytes of pages that may come.</param>
+    /// <exception cref="InvalidDataException">The stream is damaged, brings too much, or ends early.</exception>
+    Task<PageStreamTotals> ReceiveAsync(Stream source, long maxBytes, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Nothing more will come: returns when CRIU can restore, lazily. Goes on by itself, also when this daemon ends, until all memory is
+    /// filled in; then what was kept is removed.
+    /// </summary>
+    /// <param name="imagesDirectory">CRIU's images, which say what they leave out.</param>
+    /// <exception cref="Migration.MigrationException">It cannot be served: the images leave out a page that never came.</exception>
+    Task ServeAsync(string imagesDirectory, CancellationToken cancellationToken);
+
+    /// <summary>All processes are rebuilt: what none of them asks for may be filled in too.</summary>
+    void Begin();
+}

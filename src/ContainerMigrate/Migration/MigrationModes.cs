@@ -1,0 +1,14 @@
+namespace ContainerMigrate.Migration;
+
+/// <summary>Names of the ways in which memory moves, as in the API and on the command line.</summary>
+public static class MigrationModes
+{
+    /// <summary>The best that both hosts can do; never the mode of a migration under way.</summary>
+    public const string Auto = "auto";
+
+    public const string PreCopy = "precopy";
+
+    public const string StopAndCopy = "stop-and-copy";
+
+    public static IReadOnlyList<string> All { get; } = [Auto, PreCopy, StopAndCopy];
+}

@@ -1,0 +1,43 @@
+using ContainerMigrate.Memory;
+
+namespace ContainerMigrate.Tests.Migration;
+
+/// <summary>Keeps what arrives on a machine, where it outlives the daemon.</summary>
+internal sealed class ArrivedMemory(DaemonLife life, Machine machine) : IArrivingMemory, IPageSink
+{
+    public async Task<PageStreamTotals> ReceiveAsync(Stream source, long maxBytes, CancellationToken cancellationToken)
+    {
+        machine.ArrivedPages ??= [];
+        var totals = await PageStreamReader.ReadAsync(source, this, cancellationToken);
+        await life.StepAsync("keep memory", () => { }, cancellationToken);
+        return totals;
+    }
+
+    public Task ServeAsync(string imagesDirectory, CancellationToken cancellationToken) => life.StepAsync("serve memory", () => { }, cancellationToken);
+
+    public void Begin()
+    {
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    void IPageSink.Write(int processId, ulong address, ReadOnlySpan<byte> pages)
+    {
+        for (var page = 0; page < pages.Length; page += MemoryPage.Bytes)
+        {
+            machine.ArrivedPages![address + (ulong)page] = pages[page];
+        }
+    }
+
+    void IPageSink.WriteZero(int processId, PageRange range) => Set(range, a => machine.ArrivedPages![a] = 0);
+
+    void IPageSink.Drop(int processId, PageRange range) => Set(range, a => machine.ArrivedPages!.Remove(a));
+
+    private static void Set(PageRange range, Action<ulong> set)
+    {
+        for (var address = range.Address; address < range.End; address += MemoryPage.Bytes)
+        {
+            set(address);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+using ContainerMigrate.Memory;
+
+namespace ContainerMigrate.Tests.Migration;
+
+/// <summary>A daemon looks at a container's memory; the container goes on writing between any two looks, as long as it runs.</summary>
+internal sealed class TrackedMemory(DaemonLife life, Machine machine) : IMemoryTracking, IProcessMemoryReader
+{
+    private bool _seen;
+
+    public IProcessMemoryReader Reader => this;
+
+    public async Task<MemoryScan> ScanAsync(CancellationToken cancellationToken)
+    {
+        var written = new PageSet();
+        var isNew = !_seen;
+        await life.StepAsync("scan memory", () =>
+        {
+            written = machine.Memory.Scan(all: isNew);
+            _seen = true;
+            GoOn();
+        }, cancellationToken);
+        return new MemoryScan
+        {
+            Processes = [new ProcessMemory { Process = new ContainerProcessId(4242, RunningMemory.ProcessId), IsNew = isNew, Written = written, WrittenOfFiles = new PageSet(), Stopped = TimeSpan.FromMicroseconds(isNew ? 300 : 0) }],
+            Shared = [],
+            Ended = [],
+            Stopped = TimeSpan.FromMicroseconds(isNew ? 300 : 0),
+        };
+    }
+
+    public int Read(int hostProcessId, ReadOnlySpan<AddressRange> ranges, Span<byte> destination, PageSet unreadable)
+    {
+        machine.Memory.Read(ranges, destination, unreadable);
+        GoOn();
+        return destination.Length;
+    }
+
+    public int Read(SharedMemoryId sharedMemory, ReadOnlySpan<AddressRange> ranges, Span<byte> destination, PageSet unreadable) => throw new NotSupportedException();
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private void GoOn()
+    {
+        if (!machine.Frozen)
+        {
+            machine.Memory.Write(3);
+        }
+    }
+}
