@@ -65,14 +65,14 @@ public sealed class FailureBeforeTheHandoverTests(LabFixture lab) : HostTest(lab
     }
 
     [Theory]
-    [InlineData(12, "/probe/")]
-    [InlineData(18, "/images/")]
-    public async Task DestinationDiskFillsUp(int mebibytes, string where)
+    [InlineData(12, "No space left on device", "/probe/")]
+    [InlineData(18, "/memory has room for 1", "the container's memory is 2")]
+    public async Task DestinationDiskFillsUp(int mebibytes, params string[] cause)
     {
         await using var service = await StartAsync();
         // 16 MiB come first, to try the connection, and are thrown away; then 20 MiB of memory.
         await MountAsync(H2, $"-t tmpfs -o size={mebibytes}m tmpfs", Journals);
-        (await H1.MigrateAsync(service.Server.Name, H2)).ShouldHaveFailed(H2, "transfer", "No space left on device", where);
+        (await H1.MigrateAsync(service.Server.Name, H2)).ShouldHaveFailed(H2, "transfer", cause);
         await H2.RunAsync("umount", Journals);
         await ShouldGoOnAsync(service);
     }
@@ -100,7 +100,7 @@ public sealed class FailureBeforeTheHandoverTests(LabFixture lab) : HostTest(lab
     {
         await using var service = await StartAsync(runtime);
         await MountAsync(H1, "-t tmpfs -o size=12m tmpfs", Journals);
-        (await H1.MigrateAsync(service.Server.Name, H2)).ShouldHaveFailed(H1, "dump"); // its log is on the full disk too, and may not say why
+        (await H1.MigrateAsync(service.Server.Name, H2, "--mode", "stop-and-copy")).ShouldHaveFailed(H1, "dump"); // its log is on the full disk too, and may not say why
         await H1.RunAsync("umount", Journals);
         await ShouldGoOnAsync(service);
     }
@@ -205,6 +205,7 @@ public sealed class FailureBeforeTheHandoverTests(LabFixture lab) : HostTest(lab
     private async Task<RunningMigration> HoldAtAsync(MigrationStage stage, LiveService service, params string[] options)
     {
         AtTheEnd(MakeFastAsync);
+        await H1.RunAsync("docker", "exec", service.Server.Name, "dd", "if=/dev/urandom", "of=/held", "bs=1M", "count=16");
         await CrawlingLink.BeginAsync(H1, stage);
         var migration = await RunningMigration.StartAsync(H1, service.Server.Name, H2, options);
         await migration.ReachesAsync(stage);

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using ContainerMigrate.Linux.Memory.LazyPages;
 using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
@@ -5,34 +6,34 @@ using ContainerMigrate.Migration;
 namespace ContainerMigrate.Linux.Memory;
 
 /// <summary>One migration's memory on its destination: first kept, then served.</summary>
-/// <param name="directory">Of the store.</param>
+/// <param name="open">Makes the store.</param>
 /// <param name="work">CRIU's work directory for the restore.</param>
 /// <param name="start">Starts a server for the store, in that work directory.</param>
 /// <param name="serving">Told once the server has what it serves.</param>
 internal sealed class ArrivingMemory(
-    string directory, string work, Func<string, string, CancellationToken, Task<LazyRestore>> start, Action<string, LazyRestore> serving) : IArrivingMemory
+    Func<PageStore> open, string work, Func<string, string, CancellationToken, Task<LazyRestore>> start, Action<string, LazyRestore> serving) : IArrivingMemory
 {
     private readonly CancellationTokenSource _givenUp = new();
     private PageStore? _store;
     private Task<LazyRestore>? _server;
     private bool _serves;
 
-    public async Task<PageStreamTotals> ReceiveAsync(Stream source, long maxBytes, CancellationToken cancellationToken)
+    public async Task<PageStreamTotals> ReceiveAsync(Stream source, CancellationToken cancellationToken)
     {
-        Prepare(maxBytes);
-        return await PageStreamReader.ReadAsync(source, _store!, cancellationToken);
+        Prepare();
+        return await PageStreamReader.ReadAsync(source, _store, cancellationToken);
     }
 
     public async Task ServeAsync(string imagesDirectory, CancellationToken cancellationToken)
     {
-        Prepare(0);
+        Prepare();
         try
         {
-            await _store!.SealAsync(imagesDirectory, cancellationToken);
+            await _store.SealAsync(imagesDirectory, cancellationToken);
             _store.Dispose();
             var server = await _server!.WaitAsync(cancellationToken);
             _serves = true;
-            serving(directory, server);
+            serving(_store.Path, server);
         }
         catch (InvalidDataException e)
         {
@@ -89,10 +90,11 @@ internal sealed class ArrivingMemory(
     }
 
     // The server takes some time to start, and needs none of the pages to do so.
-    private void Prepare(long maxBytes)
+    [MemberNotNull(nameof(_store))]
+    private void Prepare()
     {
         Directory.CreateDirectory(work);
-        _store ??= new PageStore(directory, maxBytes);
-        _server ??= start(directory, work, _givenUp.Token);
+        _store ??= open();
+        _server ??= start(_store.Path, work, _givenUp.Token);
     }
 }

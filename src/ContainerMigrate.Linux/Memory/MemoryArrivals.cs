@@ -14,8 +14,8 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
     private readonly ConcurrentDictionary<string, LazyRestore> _resumed = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
-    public IArrivingMemory Open(string migrationDirectory) =>
-        _open.GetOrAdd(migrationDirectory, directory => new ArrivingMemory(StoreIn(directory), WorkIn(directory), (store, work, token) => LazyRestore.StartAsync(processes, program, store, work, logger, token), Watch));
+    public IArrivingMemory Open(string migrationDirectory, long expectedBytes, long maxBytes) =>
+        _open.GetOrAdd(migrationDirectory, directory => new ArrivingMemory(() => new PageStore(StoreIn(directory), expectedBytes, maxBytes), WorkIn(directory), (store, work, token) => LazyRestore.StartAsync(processes, program, store, work, logger, token), Watch));
 
     /// <inheritdoc/>
     public async Task RemoveAsync(string migrationDirectory)

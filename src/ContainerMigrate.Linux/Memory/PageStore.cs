@@ -18,17 +18,18 @@ public sealed class PageStore : IPageSink, IDisposable
     private long _knownPages;
 
     /// <param name="directory">Made if need be, mode 0700. Holds files of a container's memory: below the migration's own directory.</param>
-    /// <param name="maxBytes">Memory beyond this is refused: the source announced less.</param>
+    /// <param name="expectedBytes">What the source has announced: there has to be room for it.</param>
+    /// <param name="maxBytes">Memory beyond this is refused; more than announced, since a container may grow on its way.</param>
     /// <exception cref="IOException">There is not as much space, or the directory holds a store already.</exception>
-    public PageStore(string directory, long maxBytes)
+    public PageStore(string directory, long expectedBytes, long maxBytes)
     {
         Path = directory;
         _maxPages = maxBytes >> MemoryPage.Shift;
         Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        if (DiskSpace.Of(directory) is var space && space.AvailableBytes < maxBytes)
+        if (DiskSpace.Of(directory) is var space && space.AvailableBytes < expectedBytes)
         {
             const int NoSpace = 28; // ENOSPC, as a write that finds none
-            throw new IOException($"{directory} has room for {space.AvailableBytes >> 20} MiB, and the container's memory is up to {maxBytes >> 20} MiB", NoSpace);
+            throw new IOException($"{directory} has room for {space.AvailableBytes >> 20} MiB, and the container's memory is {expectedBytes >> 20} MiB", NoSpace);
         }
     }
 

@@ -5,7 +5,9 @@ public interface IMemoryArrivals
 {
     /// <summary>Begins to keep memory of a migration.</summary>
     /// <param name="migrationDirectory">The migration's own directory.</param>
-    IArrivingMemory Open(string migrationDirectory);
+    /// <param name="expectedBytes">What the source has announced; there has to be room for it.</param>
+    /// <param name="maxBytes">More than that is refused.</param>
+    IArrivingMemory Open(string migrationDirectory, long expectedBytes, long maxBytes);
 
     /// <summary>Removes what was kept of a migration that came to nothing, and ends whatever served it. Idempotent.</summary>
     Task RemoveAsync(string migrationDirectory);
@@ -18,9 +20,9 @@ public interface IMemoryArrivals
 public interface IArrivingMemory : IAsyncDisposable
 {
     /// <summary>Keeps what a stream of <see cref="PageStreamFormat"/> brings, in the place of what came before.</summary>
-    /// <param name="maxBytes">Bytes of pages that may come.</param>
     /// <exception cref="InvalidDataException">The stream is damaged, brings too much, or ends early.</exception>
-    Task<PageStreamTotals> ReceiveAsync(Stream source, long maxBytes, CancellationToken cancellationToken);
+    /// <exception cref="IOException">There is no room.</exception>
+    Task<PageStreamTotals> ReceiveAsync(Stream source, CancellationToken cancellationToken);
 
     /// <summary>
     /// Nothing more will come: returns when CRIU can restore, lazily. Goes on by itself, also when this daemon ends, until all memory is

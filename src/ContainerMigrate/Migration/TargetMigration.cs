@@ -157,8 +157,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
                 Expect(MigrationPhase.Reserved);
             }
 
-            _memory ??= _environment.Arrivals.Open(_journal.Directory);
-            var totals = await _memory.ReceiveAsync(source, LimitOf(_manifest.MemoryBytes), use.Token);
+            var totals = await OpenMemory().ReceiveAsync(source, use.Token);
             return new StreamReply(1, (long)totals.DataPages * MemoryPage.Bytes);
         });
 
@@ -202,8 +201,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         Progress.Say("restoring");
         if (request.Lazy)
         {
-            _memory ??= _environment.Arrivals.Open(_journal.Directory);
-            await _memory.ServeAsync(ImagesDirectory, use.Token);
+            await OpenMemory().ServeAsync(ImagesDirectory, use.Token);
             clock.Mark("serve");
         }
 
@@ -600,6 +598,8 @@ public sealed partial class TargetMigration : IAsyncDisposable
     }
 
     // The manifest's figures are from before the freeze; what grows since then is bounded by twice that and a little.
+    private IArrivingMemory OpenMemory() => _memory ??= _environment.Arrivals.Open(_journal.Directory, _manifest.MemoryBytes, LimitOf(_manifest.MemoryBytes));
+
     private static long LimitOf(long announcedBytes) => 2 * announcedBytes + (1L << 30);
 
     [LoggerMessage(LogLevel.Information, "{Phase}: {Activity}")]

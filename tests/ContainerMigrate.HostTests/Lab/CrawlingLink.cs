@@ -11,8 +11,8 @@ public static class CrawlingLink
     public static async Task BeginAsync(LabHost source, MigrationStage stage)
     {
         ArgumentNullException.ThrowIfNull(source);
-        // 16 MiB are sent before the freeze, to try the connection, and some 20 MiB of memory after it.
-        var fastKilobytes = stage == MigrationStage.PreCopy ? 1_000 : 18_000;
+        // 16 MiB are sent to try the connection, and some 21 MiB of memory before the freeze; the files come after it.
+        var fastKilobytes = stage == MigrationStage.PreCopy ? 1_000 : 40_000;
         await source.RunAsync("nft", $$"""
             table inet crawl {
               chain output {

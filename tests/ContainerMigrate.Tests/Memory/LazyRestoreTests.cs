@@ -205,7 +205,7 @@ public sealed class LazyRestoreTests : IDisposable
 
     private async Task StartAsync()
     {
-        using (var pages = new PageStore(_store, ((long)_memory.Pages << MemoryPage.Shift) + PageSlab.Bytes))
+        using (var pages = new PageStore(_store, ((long)_memory.Pages << MemoryPage.Shift) + PageSlab.Bytes, ((long)_memory.Pages << MemoryPage.Shift) + PageSlab.Bytes))
         {
             var content = new byte[(Gap - 1) << MemoryPage.Shift];
             List<PagemapEntry> entries = [];

@@ -18,7 +18,7 @@ public sealed class PageStoreTests : IDisposable
     private readonly PageStore _store;
     private readonly PageTable _truth = new();
 
-    public PageStoreTests() => _store = new PageStore(_directory.Make("store"), Limit);
+    public PageStoreTests() => _store = new PageStore(_directory.Make("store"), Limit, Limit);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -106,7 +106,7 @@ public sealed class PageStoreTests : IDisposable
 
     [Fact]
     public void AStoreThatWouldNotFitIsNotBegun() =>
-        Should.Throw<IOException>(() => new PageStore(_directory.Make("large"), long.MaxValue)).Message.ShouldContain("has room for");
+        Should.Throw<IOException>(() => new PageStore(_directory.Make("large"), long.MaxValue, long.MaxValue)).Message.ShouldContain("has room for");
 
     [Fact]
     public async Task RandomRoundsEndLikeTheirLastPages()

@@ -5,7 +5,7 @@ namespace ContainerMigrate.Tests.Migration;
 /// <summary>Keeps what arrives on a machine, where it outlives the daemon.</summary>
 internal sealed class ArrivedMemory(DaemonLife life, Machine machine) : IArrivingMemory, IPageSink
 {
-    public async Task<PageStreamTotals> ReceiveAsync(Stream source, long maxBytes, CancellationToken cancellationToken)
+    public async Task<PageStreamTotals> ReceiveAsync(Stream source, CancellationToken cancellationToken)
     {
         machine.ArrivedPages ??= [];
         var totals = await PageStreamReader.ReadAsync(source, this, cancellationToken);

@@ -126,7 +126,7 @@ internal sealed class DaemonLife :
         return new TrackedMemory(this, _machine);
     }
 
-    public IArrivingMemory Open(string migrationDirectory) => new ArrivedMemory(this, _machine);
+    public IArrivingMemory Open(string migrationDirectory, long expectedBytes, long maxBytes) => new ArrivedMemory(this, _machine);
 
     Task IMemoryArrivals.ResumeAsync(string migrationDirectory, CancellationToken cancellationToken) => StepAsync("resume memory", () => { }, cancellationToken);
 
