@@ -52,4 +52,21 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
     internal static unsafe partial nint ReadAt(SafeFileHandle descriptor, byte* buffer, nuint bytes, long offset);
+
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct TimeValue
+    {
+        internal long Seconds;
+        internal long Nanoseconds;
+    }
+
+    [LibraryImport("libc", EntryPoint = "nanosleep", SetLastError = true)]
+    internal static partial int Sleep(in TimeValue time, nint remaining);
+
+    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
+    internal static partial int Prctl(int option, nuint first, nuint second, nuint third, nuint fourth);
+
+    /// <summary>With 0 for <paramref name="id"/>: of the calling thread alone.</summary>
+    [LibraryImport("libc", EntryPoint = "sched_setscheduler", SetLastError = true)]
+    internal static partial int SetScheduler(int id, int policy, in int priority);
 }

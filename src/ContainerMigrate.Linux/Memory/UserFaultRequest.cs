@@ -19,8 +19,9 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
     private const ulong NoSystemCall = ulong.MaxValue;
     private const ulong AllSignals = ulong.MaxValue; // the kernel leaves out SIGKILL and SIGSTOP
 
-    // A thread that waits for a disk, or for a child of vfork(2), does not stop; it is not stopped by us either.
-    private static readonly TimeSpan StopLimit = TimeSpan.FromMilliseconds(20);
+    // A thread that waits for a disk, or for a child of vfork(2), does not stop, and one that waits for a processor stops when it gets one. Until then
+    // it is not held up by us.
+    private static readonly TimeSpan StopLimit = TimeSpan.FromMilliseconds(200);
 
     // Only a freeze, or a machine without a moment of CPU time, makes it as long as this.
     private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(1);
@@ -28,8 +29,6 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
     private const int SequenceAttempts = 20;
 
     private readonly Tracee _thread = new(processId);
-    private long _stoppedAt;
-
     /// <param name="processId">The process, by its first thread.</param>
     /// <param name="process">The same.</param>
     /// <param name="memory">Its <c>/proc/PID/mem</c>.</param>
@@ -42,6 +41,7 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
 
     private UserFaultOutcome Run(int? leftOpen)
     {
+        Tracee.PrepareThread();
         try
         {
             return Attach(leftOpen);
@@ -79,7 +79,6 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
         for (var attempt = 0; ; attempt++)
         {
             _thread.Interrupt();
-            _stoppedAt = Stopwatch.GetTimestamp();
             switch (_thread.WaitForTrap(StopLimit))
             {
                 case TraceStop.Ended:
@@ -111,6 +110,7 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
     /// <summary>From a trap to the detached thread; whatever happens, its registers and signal mask are what they were.</summary>
     private UserFaultOutcome Exchange(in Ptrace.Registers registers, ulong instruction, int? leftOpen)
     {
+        var stoppedAt = _thread.StoppedSince;
         var mask = _thread.ReadSignalMask();
         _thread.WriteSignalMask(AllSignals);
         var outcome = new UserFaultOutcome();
@@ -137,7 +137,7 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
         }
 
         Release(registers, mask);
-        return outcome with { Stopped = Stopwatch.GetElapsedTime(_stoppedAt) };
+        return outcome with { Stopped = Stopwatch.GetElapsedTime(stoppedAt) };
     }
 
     private UserFaultOutcome Take(int descriptor)

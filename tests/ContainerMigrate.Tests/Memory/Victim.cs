@@ -71,13 +71,26 @@ internal sealed class Victim : IAsyncDisposable
     /// <summary>Runs one line of Python there; the answer is its value.</summary>
     internal async Task<string> RunAsync(string line)
     {
-        await _orders.WriteLineAsync(line);
-        var answer = await _answers.ReadLineAsync(Cancellation) ?? "it has ended: " + _process.StandardError;
-        return answer.StartsWith("error", StringComparison.Ordinal) ? throw new InvalidOperationException($"{line}: {answer}") : answer;
+        await OrderAsync(line);
+        return await AnswerAsync();
     }
 
-    /// <summary>The same, for a line that does not answer.</summary>
+    /// <summary>The first half of <see cref="RunAsync"/>.</summary>
     internal Task OrderAsync(string line) => _orders.WriteLineAsync(line);
+
+    /// <summary>The second half.</summary>
+    internal async Task<string> AnswerAsync()
+    {
+        var answer = await _answers.ReadLineAsync(Cancellation) ?? "error: it has ended: " + _process.StandardError;
+        return answer.StartsWith("error", StringComparison.Ordinal) ? throw new InvalidOperationException(answer) : answer;
+    }
+
+    /// <summary>Replaces its program by a new one of the same kind.</summary>
+    internal async Task ReplaceProgramAsync()
+    {
+        await OrderAsync("again()");
+        (await AnswerAsync()).ShouldBe("ready");
+    }
 
     internal async Task<ulong> NumberAsync(string line) => ulong.Parse(await RunAsync($"({line})"), CultureInfo.InvariantCulture);
 

@@ -68,6 +68,43 @@ def child(work):
     return pid
 
 
+def again():
+    """Replaces the program by itself."""
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def clone():
+    """A process with the very same memory that does nothing."""
+    return c.clone(ctypes.cast(c.pause, ctypes.c_void_p), ctypes.c_void_p(mapped(16) + 16 * P), 0x100 | signal.SIGCHLD, None)
+
+
+def forbid(number):
+    """A seccomp filter that kills for one system call."""
+    program = b"".join(
+        code.to_bytes(2, "little") + bytes([yes, no]) + k.to_bytes(4, "little")
+        for code, yes, no, k in [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x80000000), (0x06, 0, 0, 0x7FFF0000)]
+    )
+    code = ctypes.create_string_buffer(program)
+    header = ctypes.create_string_buffer((4).to_bytes(8, "little") + ctypes.addressof(code).to_bytes(8, "little"))
+    ok(c.prctl(38, 1, 0, 0, 0), "no_new_privs")
+    ok(c.prctl(22, 2, header), "seccomp")
+
+
+def interrupted(call):
+    """What a system call that takes 0.3 s returns, and whether it took that long."""
+    start = time.monotonic()
+    result = call()
+    return result, 0.25 < time.monotonic() - start < 5
+
+
+counted = 0
+
+
+def count(*_):
+    global counted
+    counted += 1
+
+
 def gone(pid):
     os.kill(pid, 9)
     os.waitpid(pid, 0)
