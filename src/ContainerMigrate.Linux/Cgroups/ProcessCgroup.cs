@@ -25,22 +25,11 @@ internal static class ProcessCgroup
         }
     }
 
-    /// <summary>All processes in a cgroup and below.</summary>
+    /// <summary>All processes in a cgroup and below; empty when it is gone.</summary>
     public static IReadOnlyList<int> ReadProcesses(string directory)
     {
         var processes = new List<int>();
-        try
-        {
-            foreach (var file in Directory.EnumerateFiles(directory, "cgroup.procs", SearchOption.AllDirectories))
-            {
-                processes.AddRange(File.ReadLines(file).Select(l => int.TryParse(l, CultureInfo.InvariantCulture, out var pid) ? pid : 0).Where(p => p > 0));
-            }
-        }
-        catch (IOException)
-        {
-            // It went away while it was read.
-        }
-
+        AddProcesses(directory, processes);
         return processes;
     }
 
@@ -72,6 +61,30 @@ internal static class ProcessCgroup
                 return 0;
             }
         });
+    }
+
+    private static void AddProcesses(string directory, List<int> processes)
+    {
+        try
+        {
+            processes.AddRange(File.ReadLines(Path.Combine(directory, "cgroup.procs")).Select(l => int.TryParse(l, CultureInfo.InvariantCulture, out var pid) ? pid : 0).Where(p => p > 0));
+        }
+        catch (IOException)
+        {
+            // It went away, or is a threaded cgroup, whose processes are listed further up. Neither concerns its siblings.
+        }
+
+        try
+        {
+            foreach (var child in Directory.GetDirectories(directory))
+            {
+                AddProcesses(child, processes);
+            }
+        }
+        catch (IOException)
+        {
+            // It went away.
+        }
     }
 
     private static long SumFields(string file, string[] fields, int unit) =>

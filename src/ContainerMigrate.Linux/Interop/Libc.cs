@@ -66,7 +66,10 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
     internal static partial int Prctl(int option, nuint first, nuint second, nuint third, nuint fourth);
 
-    /// <summary>With 0 for <paramref name="id"/>: of the calling thread alone.</summary>
+    /// <summary>With 0 for <paramref name="thread"/>: of the calling thread. Its nice value stays as it is.</summary>
     [LibraryImport("libc", EntryPoint = "sched_setscheduler", SetLastError = true)]
-    internal static partial int SetScheduler(int id, int policy, in int priority);
+    internal static partial int SetScheduler(int thread, int policy, in int priority);
+
+    [LibraryImport("libc", EntryPoint = "sched_getscheduler", SetLastError = true)]
+    internal static partial int GetScheduler(int thread);
 }

@@ -87,7 +87,7 @@ internal sealed class AddressSpace : IDisposable
         {
             if (_tracker is null)
             {
-                Find(Everything, 0, PageScan.NoContent, protect: false, _found);
+                Find(Everything, 0, PageScan.Foreign, protect: false, _found);
                 return true;
             }
 
@@ -190,40 +190,59 @@ internal sealed class AddressSpace : IDisposable
         var everything = Everything;
         var untracked = new PageSet();
         Find(everything, 0, PageScan.Trackable, 0, protect: false, untracked);
-        var fresh = new PageSet();
-        foreach (var mapping in _mappings)
-        {
-            if (mapping.Kind == MappingKind.Anonymous || (mapping.Kind == MappingKind.PrivateFile && mapping.IsWritable))
-            {
-                RegisterUntracked(tracker, mapping, untracked, fresh);
-            }
-        }
-
-        // What has just been registered goes by what exists: a page moved there by mremap may still carry an older protection (before Linux 6.13).
-        FindFresh(fresh);
-        Find(everything, PageScan.Written, PageScan.NoContent, protect: true, _found);
-        FindSwappedOfFiles();
+        FindWritten(tracker, MappingKind.Anonymous, PageScan.Empty, untracked);
+        FindWritten(tracker, MappingKind.PrivateFile, PageScan.Foreign, untracked);
 
         // The rest, in mappings that could not be registered or are new: found as it is, each time. In read-only mappings of files there is mostly
         // nothing; where there is (relocated data), they are registered as well. Others are not, because it slows down their page faults.
         var rest = new PageSet();
-        Find(everything, 0, PageScan.NoContent | PageScan.Trackable, protect: false, rest);
-        _found.UnionWith(rest);
+        Find(everything, 0, PageScan.Foreign | PageScan.Trackable, protect: false, rest);
         if (rest.IsEmpty)
         {
             return;
         }
 
-        var readOnly = new PageSet();
+        _found.UnionWith(rest);
+        var fresh = new PageSet();
         foreach (var mapping in _mappings)
         {
             if (mapping is { Kind: MappingKind.PrivateFile, IsWritable: false } && rest.Overlaps(mapping.Range))
             {
-                RegisterUntracked(tracker, mapping, untracked, readOnly);
+                RegisterUntracked(tracker, mapping, untracked, fresh);
             }
         }
 
-        FindFresh(readOnly);
+        FindFresh(fresh, PageScan.Foreign);
+    }
+
+    private void FindWritten(UserFaultDescriptor tracker, MappingKind kind, ulong none, PageSet untracked)
+    {
+        var all = new PageSet();
+        var fresh = new PageSet();
+        foreach (var mapping in _mappings)
+        {
+            if (mapping.Kind == kind)
+            {
+                all.Add(mapping.Range);
+                if (kind == MappingKind.Anonymous || mapping.IsWritable)
+                {
+                    RegisterUntracked(tracker, mapping, untracked, fresh);
+                }
+            }
+        }
+
+        // What has just been registered goes by what exists: a page moved there by mremap may still carry an older protection (before Linux 6.13).
+        FindFresh(fresh, none);
+        foreach (var range in all.Ranges)
+        {
+            Find(range, PageScan.Written, none, protect: true, _found);
+            if (kind == MappingKind.PrivateFile)
+            {
+                // A written page that was given up (MADV_DONTNEED) leaves a mark behind which looks, to CRIU as well, like a protected page in the
+                // swap; what would be read there is the file's again. So all that looks swapped out is reported every time.
+                Find(range, PageScan.Swapped | PageScan.Trackable, none, 0, protect: false, _found);
+            }
+        }
     }
 
     private static void RegisterUntracked(UserFaultDescriptor tracker, Mapping mapping, PageSet untracked, PageSet registered)
@@ -237,26 +256,11 @@ internal sealed class AddressSpace : IDisposable
         }
     }
 
-    private void FindFresh(PageSet registered)
+    private void FindFresh(PageSet registered, ulong none)
     {
         foreach (var range in registered.Ranges)
         {
-            Find(range, 0, PageScan.NoContent, protect: true, _found);
-        }
-    }
-
-    /// <summary>
-    /// A written page of a private file mapping that was given up (MADV_DONTNEED) leaves a mark behind which looks, to CRIU as well, like a protected page in
-    /// the swap; what would be read there is the file's again. So all that looks swapped out there is reported every time.
-    /// </summary>
-    private void FindSwappedOfFiles()
-    {
-        foreach (var mapping in _mappings)
-        {
-            if (mapping.Kind == MappingKind.PrivateFile)
-            {
-                PageScan.Find(_pagemap, mapping.Range, PageScan.Swapped | PageScan.Trackable, PageScan.NoContent, 0, protect: false, _found);
-            }
+            Find(range, 0, none, protect: true, _found);
         }
     }
 

@@ -85,12 +85,11 @@ internal sealed class MemoryTracking : IMemoryTracking
             UpdateProcesses();
         }
 
-        var isFrozen = IsFrozen();
         _shared.BeginScan();
         foreach (var process in _processes.Values)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await process.ScanAsync(_processes.Values, isFrozen);
+            await process.ScanAsync(_processes.Values, IsFrozen);
             if (process.Space is { } space)
             {
                 _reader.Set(process.Id.HostId, space.Memory);
@@ -125,7 +124,10 @@ internal sealed class MemoryTracking : IMemoryTracking
         var present = ProcessCgroup.ReadProcesses(_cgroupDirectory).ToHashSet();
         foreach (var (id, process) in _processes.ToArray())
         {
-            if (process.HasEnded || !present.Contains(id))
+            // One that moves from one cgroup beneath to another while they are listed may be in no list, once.
+            var wasMissing = process.IsMissing;
+            process.IsMissing = !present.Contains(id);
+            if (process.HasEnded || (wasMissing && process.IsMissing))
             {
                 _processes.Remove(id);
                 _reader.Remove(id);

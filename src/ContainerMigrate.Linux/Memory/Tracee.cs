@@ -13,18 +13,19 @@ internal sealed unsafe class Tracee(int id)
 {
     private const int EventStop = 128; // PTRACE_EVENT_STOP
     private const int SignalTrap = 5; // SIGTRAP
-    private const int SignalStop = 19; // SIGSTOP
     private const int SystemCallMark = 0x80; // PTRACE_O_TRACESYSGOOD
     private const ulong NoSystemCall = ulong.MaxValue;
     private const ulong UserCodeSegment = 0x33; // __USER_CS: 64-bit user mode
+
+    private const int FirstInFirstOut = 1; // SCHED_FIFO
 
     private static readonly TimeSpan BusyWait = TimeSpan.FromMicroseconds(50);
     private static readonly Libc.TimeValue Pause = new() { Nanoseconds = 20_000 };
     private static readonly TimeSpan InterruptInterval = TimeSpan.FromSeconds(1);
 
-    private int _signal;
+    private int _signal; // that it is about to receive, or 0
     private bool _isStopped;
-    private bool _stopHeldBack;
+    private int? _policy;
 
     /// <summary>When it was last seen to run before it stopped (<see cref="Stopwatch.GetTimestamp"/>).</summary>
     internal long StoppedSince { get; private set; }
@@ -36,7 +37,6 @@ internal sealed unsafe class Tracee(int id)
     internal static void PrepareThread()
     {
         const int SetTimerSlack = 29; // PR_SET_TIMERSLACK
-        const int FirstInFirstOut = 1; // SCHED_FIFO
         _ = Libc.Prctl(SetTimerSlack, 1, 0, 0, 0);
         _ = Libc.SetScheduler(0, FirstInFirstOut, 1);
     }
@@ -62,27 +62,25 @@ internal sealed unsafe class Tracee(int id)
                 return stop;
             }
 
-            Resume(Ptrace.Continue, stop == TraceStop.Signal ? _signal : 0);
+            Resume(Ptrace.Continue);
         }
     }
 
     /// <summary>
-    /// Lets it run up to the next entry into, or exit from, a system call. Only a stop signal can come in between, since the others are blocked: it is sent
-    /// again after <see cref="Detach"/>. A group stop that begins or ends meanwhile takes effect then, too.
+    /// Lets it run up to the next entry into, or exit from, a system call. Only SIGSTOP can come in between, since the others are blocked: the rest of
+    /// the process stops by it, this thread once it is detached (unless SIGCONT has come by then).
     /// </summary>
     internal TraceStop RunToSystemCall(TimeSpan limit)
     {
         var started = Stopwatch.GetTimestamp();
         while (true)
         {
-            Resume(Ptrace.SystemCall, 0);
+            Resume(Ptrace.SystemCall);
             var stop = Wait(limit - Stopwatch.GetElapsedTime(started));
             if (stop is TraceStop.SystemCall or TraceStop.None or TraceStop.Ended)
             {
                 return stop;
             }
-
-            HoldBack();
         }
     }
 
@@ -97,7 +95,7 @@ internal sealed unsafe class Tracee(int id)
             Interrupt();
             if (_isStopped)
             {
-                Resume(Ptrace.Continue, 0);
+                Resume(Ptrace.Continue);
             }
 
             switch (Wait(InterruptInterval))
@@ -110,10 +108,21 @@ internal sealed unsafe class Tracee(int id)
                     // Late, after the time for it was over: the call that it is about to make is not made.
                     WriteRegisters(ReadRegisters() with { OriginalRax = NoSystemCall });
                     break;
-                case TraceStop.Signal:
-                    HoldBack();
-                    break;
             }
+        }
+    }
+
+    /// <summary>
+    /// Lets it, too, go before ordinary threads until <see cref="Detach"/>. It runs four times for some microseconds; waiting for a processor each time, in
+    /// a container that has used up its share (cpu.max), would make a stop of 0.1 s of it.
+    /// </summary>
+    internal void RaisePriority()
+    {
+        const int ResetOnFork = 0x40000000; // SCHED_RESET_ON_FORK
+        var policy = Libc.GetScheduler(id);
+        if ((policy & ~ResetOnFork) is 0 or 3 or 5 && Libc.SetScheduler(id, FirstInFirstOut | (policy & ResetOnFork), 1) == 0) // SCHED_OTHER, _BATCH, _IDLE
+        {
+            _policy = policy;
         }
     }
 
@@ -138,11 +147,13 @@ internal sealed unsafe class Tracee(int id)
     /// <summary>Lets go of it at a trap: a group stop comes into force again, an interrupted system call is restarted by the kernel.</summary>
     internal void Detach()
     {
-        _ = Ptrace.Request(Ptrace.Detach, id, 0, null);
-        if (_stopHeldBack)
+        if (_policy is { } policy)
         {
-            _ = Libc.Kill(id, SignalStop);
+            _ = Libc.SetScheduler(id, policy, 0);
+            _policy = null;
         }
+
+        _ = Ptrace.Request(Ptrace.Detach, id, 0, null);
     }
 
     internal static bool IsIn64BitMode(in Ptrace.Registers registers) => registers.Cs == UserCodeSegment;
@@ -186,13 +197,13 @@ internal sealed unsafe class Tracee(int id)
         }
     }
 
-    private void Resume(int request, int signal)
+    /// <summary>Goes on from a stop; a signal that it was about to receive is received.</summary>
+    private void Resume(int request)
     {
         _isStopped = false;
-        _ = Ptrace.Request(request, id, 0, (void*)signal);
+        _ = Ptrace.Request(request, id, 0, (void*)_signal);
+        _signal = 0;
     }
-
-    private void HoldBack() => _stopHeldBack |= _signal == SignalStop;
 
     private TraceStop Wait(TimeSpan limit)
     {
@@ -241,10 +252,12 @@ internal sealed unsafe class Tracee(int id)
         }
 
         _isStopped = true;
-        _signal = (status >> 8) & 0xFF;
-        return (status >> 16) == EventStop ? TraceStop.Trap
-            : _signal == (SignalTrap | SystemCallMark) ? TraceStop.SystemCall
+        var signal = (status >> 8) & 0xFF;
+        var stop = (status >> 16) == EventStop ? TraceStop.Trap
+            : signal == (SignalTrap | SystemCallMark) ? TraceStop.SystemCall
             : TraceStop.Signal;
+        _signal = stop == TraceStop.Signal ? signal : 0;
+        return stop;
     }
 
     private void Check(int error)

@@ -35,6 +35,9 @@ internal sealed class TrackedProcess : IDisposable
 
     internal bool HasEnded => _process.HasEnded;
 
+    /// <summary>It was not in the last list of the cgroup's processes.</summary>
+    internal bool IsMissing { get; set; }
+
     /// <summary>Null when it has ended.</summary>
     internal static TrackedProcess? Open(int id)
     {
@@ -51,8 +54,8 @@ internal sealed class TrackedProcess : IDisposable
 
     /// <summary>Finds what it has written; attaches its memory first where that is new.</summary>
     /// <param name="others">Processes that may have the same memory.</param>
-    /// <param name="isFrozen">It cannot be asked for anything now.</param>
-    internal async Task ScanAsync(IEnumerable<TrackedProcess> others, bool isFrozen)
+    /// <param name="isFrozen">Whether it cannot be asked for anything at this moment.</param>
+    internal async Task ScanAsync(IEnumerable<TrackedProcess> others, Func<bool> isFrozen)
     {
         // Twice: it may replace its program in between.
         for (var attempt = 0; attempt < 2; attempt++)
@@ -67,14 +70,14 @@ internal sealed class TrackedProcess : IDisposable
                 return;
             }
 
-            if (!isFrozen)
+            if (_leftOpen is not null && !isFrozen())
             {
                 await CloseLeftOpenAsync();
             }
 
             if (!Space!.IsTracked && (NotTracked is null || _mayRetry))
             {
-                await AttachAsync(Space, isFrozen);
+                await AttachAsync(Space, isFrozen());
             }
 
             if (Space.Scan())

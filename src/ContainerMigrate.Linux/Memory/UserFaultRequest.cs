@@ -24,7 +24,7 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
     private static readonly TimeSpan StopLimit = TimeSpan.FromMilliseconds(200);
 
     // Only a freeze, or a machine without a moment of CPU time, makes it as long as this.
-    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CallLimit = TimeSpan.FromMilliseconds(500);
 
     private const int SequenceAttempts = 20;
 
@@ -113,6 +113,7 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
         var stoppedAt = _thread.StoppedSince;
         var mask = _thread.ReadSignalMask();
         _thread.WriteSignalMask(AllSignals);
+        _thread.RaisePriority();
         var outcome = new UserFaultOutcome();
         var descriptor = leftOpen;
         if (descriptor is null)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using ContainerMigrate.Linux.Memory;
 using ContainerMigrate.Linux.Processes;
@@ -71,6 +72,54 @@ public sealed class AttachTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task StoppingAndContinuingItMeanwhileIsNotMixedUp()
+    {
+        await using var victim = await Victim.StartAsync();
+        await victim.RunAsync("a = mapped(50); worker = child(lambda: None)");
+        await victim.OrderAsync("[os.kill(worker, s) or time.sleep(0.0003) for _ in range(3000) for s in (signal.SIGSTOP, signal.SIGCONT)] and worker");
+        var answer = victim.AnswerAsync();
+        var attached = 0;
+        while (!answer.IsCompleted)
+        {
+            await using var tracking = await new MemoryTracker(new ProcessRunner()).StartAsync(victim.Cgroup, Cancellation);
+            attached += (await tracking.ScanAsync(Cancellation)).Processes.Count(p => p.NotTracked is null);
+        }
+
+        var worker = await answer;
+        Status(worker, "State").ShouldStartWith("S");
+        Status(worker, "TracerPid").ShouldBe("0");
+        output.WriteLine($"attached {attached} times");
+    }
+
+    [Fact]
+    public async Task AFreezeInTheMiddleLeavesNothingOpenInTheProgram()
+    {
+        await using var victim = await Victim.StartAsync();
+        await victim.RunAsync("pids = [child(lambda: None) for _ in range(10)]");
+        var before = Descriptors();
+        for (var round = 0; round < 8; round++)
+        {
+            await using var tracking = await new MemoryTracker(new ProcessRunner()).StartAsync(victim.Cgroup, Cancellation);
+            var scan = tracking.ScanAsync(Cancellation);
+            for (var spin = Stopwatch.StartNew(); spin.Elapsed.TotalMilliseconds < 0.6 * round;)
+            {
+                // The scan gets this far, and no further.
+            }
+
+            await victim.Freezer.FreezeAsync(victim.Cgroup, TimeSpan.FromSeconds(10), Cancellation);
+            await scan;
+            await victim.Freezer.ThawAsync(victim.Cgroup, Cancellation);
+            (await tracking.ScanAsync(Cancellation)).Processes.ShouldAllBe(p => p.NotTracked == null);
+        }
+
+        Descriptors().ShouldBe(before);
+        (await victim.RunAsync("6 * 7")).ShouldBe("42");
+
+        string[] Descriptors() =>
+            [.. File.ReadAllLines(victim.Cgroup + "/cgroup.procs").Order().SelectMany(id => Directory.GetFiles($"/proc/{id}/fd").Order())];
+    }
+
+    [Fact]
     public async Task ASeccompFilterThatKillsForUserfaultfdIsNotAsked()
     {
         await using var victim = await Victim.StartAsync();
@@ -129,12 +178,14 @@ public sealed class AttachTests(ITestOutputHelper output)
     {
         await using var victim = await Victim.StartAsync();
         await victim.RunAsync("a = mapped(300); fill(a, 300, 7)");
+        await victim.RunAsync("os.nice(5)");
         var descriptors = Directory.GetFiles($"/proc/{victim.ProcessId}/fd").Length;
         await victim.RoundAsync();
         HasTrackedMappings(victim).ShouldBeTrue();
 
         await victim.Tracking.DisposeAsync();
         HasTrackedMappings(victim).ShouldBeFalse();
+        (await victim.RunAsync("os.sched_getscheduler(0), os.nice(0)")).ShouldBe("(0, 5)");
         Status(Text(victim.ProcessId), "TracerPid").ShouldBe("0");
         Directory.GetFiles($"/proc/{victim.ProcessId}/fd").Length.ShouldBe(descriptors);
         await Should.ThrowAsync<ObjectDisposedException>(() => victim.Tracking.ScanAsync(Cancellation));

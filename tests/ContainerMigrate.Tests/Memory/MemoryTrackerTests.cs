@@ -146,6 +146,34 @@ public sealed class MemoryTrackerTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task FollowsAGrowingStack()
+    {
+        await using var victim = await Victim.StartAsync();
+        await victim.RoundAsync();
+        await victim.RunAsync("deep = []; [deep := [deep] for _ in range(900)]; sys.setrecursionlimit(4000)");
+        for (var depth = 0; depth < 3; depth++)
+        {
+            await victim.RunAsync("len(repr(deep))");
+            await victim.RoundAsync();
+        }
+
+        await victim.CompareFrozenAsync();
+    }
+
+    [Fact]
+    public async Task TracksHugetlbPages()
+    {
+        Assert.SkipUnless(File.ReadLines("/proc/meminfo").Any(l => l.StartsWith("HugePages_Free:", StringComparison.Ordinal) && !l.EndsWith(" 0", StringComparison.Ordinal)), "no huge pages are set aside on this machine (vm.nr_hugepages)");
+        await using var victim = await Victim.StartAsync();
+        await victim.RunAsync("a = mapped(1024, RW, PRIVATE | 0x40000); fill(a, 1024, 7)");
+        await victim.RoundAsync();
+
+        await victim.RunAsync("put(a, 700, 9)");
+        (await victim.RoundAsync()).PageCount.ShouldBeLessThan(900);
+        await victim.CompareFrozenAsync();
+    }
+
+    [Fact]
     public async Task SharesNothingWithTheProgramThatWasThereBeforeExec()
     {
         await using var victim = await Victim.StartAsync();

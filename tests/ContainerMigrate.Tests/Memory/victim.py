@@ -111,16 +111,18 @@ def gone(pid):
 
 
 def stir(seed, may_fork):
-    """Random changes of the address space, with a check of what was written before, for ever."""
+    """Random changes of the address space, with a check of what was written before, for ever. With an odd seed in several processes."""
     r = random.Random(seed)
     regions = []  # [address, tag of each page, protection, tag of a page never written (None: the file's)]
     children = [] if may_fork else [0, 0, 0]
     noise = mapped(256)
+    shared = mapped(512, RW, SHARED)
 
     def scribble():
         own = random.Random(seed + 1)
         while True:
             ctypes.memset(noise + own.randrange(256) * P + own.randrange(P), own.randrange(256), 1)
+            ctypes.memset(shared + own.randrange(8) ** 3 * P + own.randrange(P), own.randrange(256), 1)
             if own.random() < 0.01:
                 time.sleep(0.0005)
 
@@ -171,6 +173,7 @@ def stir(seed, may_fork):
             pid = os.fork()
             if pid == 0:
                 if fate < 0.3:
+                    put(shared, r.randrange(512), twin % 256)
                     os._exit(0)
                 if fate < 0.6:
                     os.execv(sys.executable, [sys.executable, "-c", source, sys.argv[1], str(twin), "exec"])
@@ -183,6 +186,8 @@ def stir(seed, may_fork):
                         other[1][0] = twin % 251 + 1
                 continue
             children.append(pid)
+        elif what < 0.225:
+            advise(shared + r.randrange(500) * P, 12, DONTNEED)
         elif what < 0.24 and children and children[0]:
             gone(children.pop(r.randrange(len(children))))
         elif what < 0.30 and prot != NONE:
@@ -205,7 +210,7 @@ if __name__ == "__main__":
         source = sys.orig_argv[sys.orig_argv.index("-c") + 1]
         if len(sys.argv) == 3:
             print("ready", flush=True)
-        stir(int(sys.argv[2]), len(sys.argv) == 3)
+        stir(int(sys.argv[2]), len(sys.argv) == 3 and int(sys.argv[2]) % 2 == 1)
     print("ready", flush=True)
     for line in iter(sys.stdin.readline, ""):
         try:
