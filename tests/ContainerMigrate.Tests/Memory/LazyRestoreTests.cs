@@ -110,9 +110,11 @@ public sealed class LazyRestoreTests : IDisposable
         _memory.Register(_work, ProcessId);
         ChangeMappings(elsewhere);
         await KillServerAsync();
+        _restore!.Begin();
+        await KillServerAsync();
         ShouldBeChanged(elsewhere);
         _memory.Finish();
-        (await _restore!.Completion.WaitAsync(Limit, Cancellation)).ShouldBeTrue(ServerLog());
+        (await _restore.Completion.WaitAsync(Limit, Cancellation)).ShouldBeTrue(ServerLog());
         ShouldBeChanged(elsewhere);
     }
 

@@ -11,22 +11,16 @@ internal sealed class LazyJournal : IDisposable
     private readonly SafeFileHandle _file;
     private long _end;
 
-    internal LazyJournal(string path) => _file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
-
-    /// <summary>What there is; new records follow the last whole one.</summary>
-    internal List<JournalRecord> ReadAll()
+    internal LazyJournal(string path)
     {
+        _file = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
         var bytes = new byte[RandomAccess.GetLength(_file)];
-        var read = RandomAccess.Read(_file, bytes, 0) / JournalRecord.Bytes * JournalRecord.Bytes;
-        _end = read;
-        List<JournalRecord> records = [];
-        for (var rest = bytes.AsSpan(0, read); !rest.IsEmpty; rest = rest[JournalRecord.Bytes..])
-        {
-            records.Add(JournalRecord.Read(rest));
-        }
-
-        return records;
+        _end = RandomAccess.Read(_file, bytes, 0) / JournalRecord.Bytes * JournalRecord.Bytes;
+        Earlier = [.. Enumerable.Range(0, (int)_end / JournalRecord.Bytes).Select(i => JournalRecord.Read(bytes.AsSpan(i * JournalRecord.Bytes)))];
     }
+
+    /// <summary>What servers before this one have written; new records follow the last whole one.</summary>
+    internal IReadOnlyList<JournalRecord> Earlier { get; }
 
     internal void Append(in JournalRecord entry)
     {

@@ -21,9 +21,10 @@ public static class LazyPagesProcess
             Log(work, $"{(loaded ? "loaded" : "abandoned by CRIU")}: {server.LoadedPages} pages, {server.Faults} faults, {TimeProvider.System.GetElapsedTime(started).TotalMilliseconds:0} ms");
             return 0;
         }
-        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        catch (Exception e)
         {
-            Log(work, e.Message);
+            // Whatever it is, another one takes over, and somebody has to be able to read why.
+            Log(work, e is IOException ? e.Message : e.ToString());
             return CannotServe;
         }
     }

@@ -64,7 +64,7 @@ internal sealed class LazySpaces : IDisposable
     /// <param name="held">The userfaultfds that the holder has kept.</param>
     internal void TakeOver(IEnumerable<(HeldMessage Message, SafeFileHandle Userfault)> held)
     {
-        foreach (var entry in _journal.ReadAll())
+        foreach (var entry in _journal.Earlier)
         {
             Replay(entry);
         }
@@ -75,9 +75,11 @@ internal sealed class LazySpaces : IDisposable
             if (!_spaces.ContainsKey(message.Space))
             {
                 // Its holder knew it, and the journal not yet.
-                Replay(message.Parent == 0
+                var entry = message.Parent == 0
                     ? new JournalRecord(JournalKind.Restored, message.Space, (ulong)message.ProcessId)
-                    : new JournalRecord(JournalKind.Forked, message.Parent, (ulong)message.Space));
+                    : new JournalRecord(JournalKind.Forked, message.Parent, (ulong)message.Space);
+                _journal.Append(entry);
+                Replay(entry);
             }
 
             _spaces[message.Space].Userfault = new Userfault(userfault);
