@@ -145,6 +145,35 @@ public sealed class LazyRestoreTests : IDisposable
         (await Task.WhenAll(readers)).ShouldAllBe(read => read > 0);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public async Task ProcessesThatAreForkedMeanwhileHaveTheirPagesToo(int kills)
+    {
+        const int Pages = 20_000;
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("PATH")!.Split(':').Any(p => File.Exists(Path.Combine(p, "python3"))), "needs python3, to fork");
+        using var forking = Process.Start(new ProcessStartInfo("python3", [Path.Combine(AppContext.BaseDirectory, "Memory", "forking.py"), $"{Pages}"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        })!;
+        var memory = ulong.Parse((await forking.StandardOutput.ReadLineAsync(Cancellation))!);
+        await StartAsync(new PageRange(memory, Pages));
+        await forking.StandardInput.WriteLineAsync(Path.Combine(_work, "lazy-pages.socket"));
+
+        for (var i = 0; i < kills && !_restore!.Completion.IsCompleted; i++)
+        {
+            await EventuallyAsync(() => _restore.LoadingSpaces > 0 || _restore.Completion.IsCompleted);
+            await KillServerAsync();
+        }
+
+        var said = await forking.StandardOutput.ReadToEndAsync(Cancellation).WaitAsync(Limit, Cancellation);
+        Assert.SkipWhen(said.StartsWith("skipped", StringComparison.Ordinal), "userfaultfd with its events needs root (CAP_SYS_PTRACE)");
+        said.ShouldBe("right\n", ServerLog());
+        (await _restore!.Completion.WaitAsync(Limit, Cancellation)).ShouldBeTrue(ServerLog());
+    }
+
     [Fact]
     public async Task ADaemonThatIsStartedAnewTakesHoldAgain()
     {
@@ -205,21 +234,28 @@ public sealed class LazyRestoreTests : IDisposable
         BitConverter.TryWriteBytes(bytes, page + 1);
     }
 
-    private async Task StartAsync()
+    private Task StartAsync() => StartAsync(_memory.Range(0, _memory.Pages));
+
+    private async Task StartAsync(PageRange memory)
     {
+<<<<<<< HEAD
         using (var pages = new PageStore(_store, ((long)_memory.Pages << MemoryPage.Shift) + PageSlab.Bytes, ((long)_memory.Pages << MemoryPage.Shift) + PageSlab.Bytes))
+=======
+        using (var pages = new PageStore(_store, (long)memory.Bytes + PageSlab.Bytes))
+>>>>>>> 2fe4b4f (Test forks during a lazy restore and the end of a metadata-only dump)
         {
             var content = new byte[(Gap - 1) << MemoryPage.Shift];
             List<PagemapEntry> entries = [];
-            for (var page = 0; page + Gap - 1 <= _memory.Pages; page += Gap)
+            for (var page = 0; page + Gap - 1 <= (int)memory.PageCount; page += Gap)
             {
                 for (var i = 0; i < Gap - 1; i++)
                 {
                     Content(page + i, content.AsSpan(i << MemoryPage.Shift, MemoryPage.Bytes));
                 }
 
-                pages.Write(ProcessId, _memory.AddressOf(page), content);
-                entries.Add(new PagemapEntry(_memory.Range(page, Gap - 1), PagemapMarks.Lazy));
+                var group = new PageRange(memory.Address + ((ulong)page << MemoryPage.Shift), Gap - 1);
+                pages.Write(ProcessId, group.Address, content);
+                entries.Add(new PagemapEntry(group, PagemapMarks.Lazy));
             }
 
             var images = _directory.Make("images");

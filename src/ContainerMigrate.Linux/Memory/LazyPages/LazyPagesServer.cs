@@ -204,7 +204,7 @@ internal sealed class LazyPagesServer : IDisposable
             return;
         }
 
-        _spaces.Hold(held);
+        // The userfaultfds last: whoever sees them with the holder may rely on the rest.
         if (_criu is not null)
         {
             _holder.Send(new HeldMessage(HeldKind.Connection), _criu.Handle);
@@ -220,6 +220,7 @@ internal sealed class LazyPagesServer : IDisposable
             _holder.Send(new HeldMessage(HeldKind.Restored));
         }
 
+        _spaces.Hold(held);
         _holder.Send(new HeldMessage(HeldKind.Listening));
     }
 

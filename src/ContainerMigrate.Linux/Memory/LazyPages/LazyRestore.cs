@@ -47,7 +47,7 @@ public sealed partial class LazyRestore : IDisposable
 
     /// <summary>Returns when CRIU may be started, with <c>lazy-pages</c> in its configuration.</summary>
     /// <param name="program">Path of ctmigrated.</param>
-    /// <param name="store">Directory of a store; it has to be sealed before CRIU is started, and not yet now.</param>
+    /// <param name="store">Directory of a store; it has to be sealed when CRIU is started, and not yet now: start the server before the freeze.</param>
     /// <param name="work">CRIU's work directory for this restore; exists.</param>
     /// <exception cref="MigrationException">The server does not start.</exception>
     public static async Task<LazyRestore> StartAsync(IProcessRunner processes, string program, string store, string work, ILogger logger, CancellationToken cancellationToken)
