@@ -238,11 +238,7 @@ public sealed class LazyRestoreTests : IDisposable
 
     private async Task StartAsync(PageRange memory)
     {
-<<<<<<< HEAD
-        using (var pages = new PageStore(_store, ((long)_memory.Pages << MemoryPage.Shift) + PageSlab.Bytes, ((long)_memory.Pages << MemoryPage.Shift) + PageSlab.Bytes))
-=======
-        using (var pages = new PageStore(_store, (long)memory.Bytes + PageSlab.Bytes))
->>>>>>> 2fe4b4f (Test forks during a lazy restore and the end of a metadata-only dump)
+        using (var pages = new PageStore(_store, (long)memory.Bytes, (long)memory.Bytes + PageSlab.Bytes))
         {
             var content = new byte[(Gap - 1) << MemoryPage.Shift];
             List<PagemapEntry> entries = [];

@@ -167,6 +167,12 @@ public sealed partial class RestoreGate : IAsyncDisposable
         }
 
         InitPid = PidOf(restored);
+        if (lazy)
+        {
+            // The file stays with the container, and CRIU has read it: a dump by others must not find itself lazy, and wait for somebody.
+            WriteCriuConfig(workDirectory, lazy: false);
+        }
+
         if (await SetSysctlsAsync(InitPid, _sysctls.Where(s => unset.ContainsKey(s.Key)).ToDictionary()) is { Count: > 0 } failures)
         {
             throw new MigrationException("restore", $"the container's sysctl {failures.First().Key} cannot be set here: {failures.First().Value}");
