@@ -7,6 +7,7 @@ namespace ContainerMigrate.Linux.Interop;
 internal sealed partial class NetlinkSocket : IDisposable
 {
     internal const int Netfilter = 12; // NETLINK_NETFILTER
+    internal const int Connector = 11; // NETLINK_CONNECTOR
 
     private const int AddressFamily = 16; // AF_NETLINK
     private const int RawCloseOnExec = 3 | 0x80000; // SOCK_RAW | SOCK_CLOEXEC
@@ -26,6 +27,16 @@ internal sealed partial class NetlinkSocket : IDisposable
         }
 
         _handle = new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    /// <summary>Also receives what the kernel tells everybody who has joined one of these groups (a bit mask).</summary>
+    internal void Join(uint groups)
+    {
+        var address = new Address { Family = AddressFamily, Groups = groups };
+        if (Bind(_handle, in address, 12) != 0)
+        {
+            throw Errno.Exception("joining a netlink group", Errno.Last);
+        }
     }
 
     /// <summary>Hands a request to the kernel, which has carried it out and queued its answers when this returns.</summary>
@@ -111,6 +122,19 @@ internal sealed partial class NetlinkSocket : IDisposable
     }
 
     public void Dispose() => _handle.Dispose();
+
+    // struct sockaddr_nl of linux/netlink.h
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Address
+    {
+        internal ushort Family;
+        internal ushort Padding;
+        internal uint Port;
+        internal uint Groups;
+    }
+
+    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
+    private static partial int Bind(SafeFileHandle socket, in Address address, uint length);
 
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     private static partial int Open(int family, int type, int protocol);

@@ -103,15 +103,7 @@ internal sealed class AddressSpace : IDisposable
     /// <summary>Hands over what scans have found, that of private file mappings apart.</summary>
     internal (PageSet Anonymous, PageSet OfFiles) TakeFound()
     {
-        var files = new PageSet();
-        foreach (var mapping in _mappings)
-        {
-            if (mapping.Kind == MappingKind.PrivateFile)
-            {
-                files.Add(mapping.Range);
-            }
-        }
-
+        var files = Select(mapping => mapping.Kind == MappingKind.PrivateFile);
         var anonymous = _found;
         _found = new PageSet();
         var ofFiles = anonymous.Intersect(files);
@@ -130,18 +122,25 @@ internal sealed class AddressSpace : IDisposable
             return false;
         }
 
-        var untracked = new PageSet();
-        Find(mapping.Range, 0, PageScan.Trackable, 0, protect: false, untracked);
-        var isFresh = false;
-        foreach (var range in untracked.Ranges)
+        try
         {
-            isFresh |= _tracker.Register(range) || mapping.IsWritable;
-        }
+            var untracked = new PageSet();
+            Find(mapping.Range, 0, PageScan.Trackable, 0, protect: false, untracked);
+            var isFresh = false;
+            foreach (var range in untracked.Ranges)
+            {
+                isFresh |= _tracker.Register(range) || mapping.IsWritable;
+            }
 
-        // No other category is asked for: then the kernel takes an empty place for written, unless it has marked it as protected. So what was
-        // written and taken out of the page tables since is found, too (task_mmu.c, pagemap_scan_pmd_entry).
-        Find(mapping.Range, PageScan.Written, 0, 0, protect: true, written);
-        return !isFresh;
+            // No other category is asked for: then the kernel takes an empty place for written, unless it has marked it as protected. So what was
+            // written and taken out of the page tables since is found, too (task_mmu.c, pagemap_scan_pmd_entry).
+            Find(mapping.Range, PageScan.Written, 0, 0, protect: true, written);
+            return !isFresh;
+        }
+        catch (IOException)
+        {
+            return false; // it went away, and with it what was noted
+        }
     }
 
     /// <summary>Lifts the protection piece by piece; for a program that is to run on.</summary>
@@ -187,73 +186,106 @@ internal sealed class AddressSpace : IDisposable
 
     private void FindWritten(UserFaultDescriptor tracker)
     {
-        var everything = Everything;
-        var untracked = new PageSet();
-        Find(everything, 0, PageScan.Trackable, 0, protect: false, untracked);
-        FindWritten(tracker, MappingKind.Anonymous, PageScan.Empty, untracked);
-        FindWritten(tracker, MappingKind.PrivateFile, PageScan.Foreign, untracked);
+        var (freshAnonymous, freshOfFiles) = (new PageSet(), new PageSet());
+        RegisterNew(tracker, freshAnonymous, freshOfFiles);
+
+        // What has just been registered goes by what exists: a page moved there by mremap may still carry an older protection (before Linux 6.13).
+        FindFresh(freshAnonymous, PageScan.Empty);
+        FindFresh(freshOfFiles, PageScan.Foreign);
+        foreach (var range in Select(mapping => mapping.Kind == MappingKind.Anonymous).Ranges)
+        {
+            Find(range, PageScan.Written, PageScan.Empty, protect: true, _found);
+        }
+
+        foreach (var range in Select(mapping => mapping.Kind == MappingKind.PrivateFile).Ranges)
+        {
+            // A written page that was given up (MADV_DONTNEED) leaves a mark behind which looks, to CRIU as well, like a protected page in the swap; what
+            // would be read there is the file's again. So all that looks swapped out is reported every time.
+            Find(range, PageScan.Written, PageScan.Foreign, protect: true, _found);
+            Find(range, PageScan.Swapped | PageScan.Trackable, PageScan.Foreign, 0, protect: false, _found);
+        }
 
         // The rest, in mappings that could not be registered or are new: found as it is, each time. In read-only mappings of files there is mostly
         // nothing; where there is (relocated data), they are registered as well. Others are not, because it slows down their page faults.
         var rest = new PageSet();
-        Find(everything, 0, PageScan.Foreign | PageScan.Trackable, protect: false, rest);
-        if (rest.IsEmpty)
+        Find(Everything, 0, PageScan.Foreign | PageScan.Trackable, protect: false, rest);
+        if (!rest.IsEmpty)
         {
-            return;
-        }
-
-        _found.UnionWith(rest);
-        var fresh = new PageSet();
-        foreach (var mapping in _mappings)
-        {
-            if (mapping is { Kind: MappingKind.PrivateFile, IsWritable: false } && rest.Overlaps(mapping.Range))
-            {
-                RegisterUntracked(tracker, mapping, untracked, fresh);
-            }
-        }
-
-        FindFresh(fresh, PageScan.Foreign);
-    }
-
-    private void FindWritten(UserFaultDescriptor tracker, MappingKind kind, ulong none, PageSet untracked)
-    {
-        var all = new PageSet();
-        var fresh = new PageSet();
-        foreach (var mapping in _mappings)
-        {
-            if (mapping.Kind == kind)
-            {
-                all.Add(mapping.Range);
-                if (kind == MappingKind.Anonymous || mapping.IsWritable)
-                {
-                    RegisterUntracked(tracker, mapping, untracked, fresh);
-                }
-            }
-        }
-
-        // What has just been registered goes by what exists: a page moved there by mremap may still carry an older protection (before Linux 6.13).
-        FindFresh(fresh, none);
-        foreach (var range in all.Ranges)
-        {
-            Find(range, PageScan.Written, none, protect: true, _found);
-            if (kind == MappingKind.PrivateFile)
-            {
-                // A written page that was given up (MADV_DONTNEED) leaves a mark behind which looks, to CRIU as well, like a protected page in the
-                // swap; what would be read there is the file's again. So all that looks swapped out is reported every time.
-                Find(range, PageScan.Swapped | PageScan.Trackable, none, 0, protect: false, _found);
-            }
+            _found.UnionWith(rest);
+            var fresh = new PageSet();
+            Register(tracker, Select(mapping => mapping is { Kind: MappingKind.PrivateFile, IsWritable: false } && rest.Overlaps(mapping.Range)), FindUntracked(), fresh);
+            FindFresh(fresh, PageScan.Foreign);
         }
     }
 
-    private static void RegisterUntracked(UserFaultDescriptor tracker, Mapping mapping, PageSet untracked, PageSet registered)
+    /// <summary>
+    /// A mapping that grows while it is registered is in two pieces after that, which mremap(2) refuses to move as one (EFAULT). So this looks again until
+    /// there is nothing more to register: the pieces become one.
+    /// </summary>
+    private void RegisterNew(UserFaultDescriptor tracker, PageSet freshAnonymous, PageSet freshOfFiles)
     {
-        foreach (var range in untracked.Intersect(PageSet.Of(mapping.Range)).Ranges)
+        const int Passes = 5;
+        for (var pass = 0; pass < Passes; pass++)
+        {
+            var untracked = FindUntracked();
+            var isDone = !Register(tracker, Select(mapping => mapping.Kind == MappingKind.Anonymous), untracked, freshAnonymous)
+                & !Register(tracker, Select(mapping => mapping is { Kind: MappingKind.PrivateFile, IsWritable: true }), untracked, freshOfFiles);
+            if (isDone)
+            {
+                return;
+            }
+
+            MappingReader.Read(_maps, _mappings);
+        }
+    }
+
+    /// <summary>Registers what of the candidates is not; mappings that touch in one call.</summary>
+    private bool Register(UserFaultDescriptor tracker, PageSet candidates, PageSet untracked, PageSet registered)
+    {
+        var any = false;
+        foreach (var range in candidates.Intersect(untracked).Ranges)
         {
             if (tracker.Register(range))
             {
                 registered.Add(range);
+                any = true;
+                continue;
+            }
+
+            // One of several that cannot be registered spoils all: each by itself.
+            foreach (var mapping in _mappings)
+            {
+                var piece = (Start: Math.Max(range.Start, mapping.Range.Start), End: Math.Min(range.End, mapping.Range.End));
+                if (piece.Start < piece.End && new AddressRange(piece.Start, piece.End) is var part && part != range && tracker.Register(part))
+                {
+                    registered.Add(part);
+                    any = true;
+                }
             }
         }
+
+        return any;
+    }
+
+    private PageSet FindUntracked()
+    {
+        var untracked = new PageSet();
+        Find(Everything, 0, PageScan.Trackable, 0, protect: false, untracked);
+        return untracked;
+    }
+
+    private PageSet Select(Func<Mapping, bool> isWanted)
+    {
+        var selected = new PageSet();
+        foreach (var mapping in _mappings)
+        {
+            if (isWanted(mapping))
+            {
+                selected.Add(mapping.Range);
+            }
+        }
+
+        return selected;
     }
 
     private void FindFresh(PageSet registered, ulong none)

@@ -8,5 +8,5 @@ namespace ContainerMigrate.Linux.Memory;
 /// <param name="IsWritable">At this moment.</param>
 /// <param name="Offset">In the file or object.</param>
 /// <param name="Inode">Of the file or object; 0 for none.</param>
-/// <param name="HasName">Shared memory that was made as a file (memfd_create(2)), so that descriptors to write to it may exist.</param>
+/// <param name="HasName">Shared memory that can be reached without being inherited: by descriptor (memfd_create(2)) or by key (shmget(2)).</param>
 internal readonly record struct Mapping(AddressRange Range, MappingKind Kind, bool IsWritable, ulong Offset, ulong Inode, bool HasName);

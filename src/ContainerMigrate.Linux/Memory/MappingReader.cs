@@ -72,7 +72,7 @@ internal static class MappingReader
         _ = Utf8Parser.TryParse(line, out ulong inode, out var length);
         var name = line[length..].TrimStart((byte)' ');
         var kind = Classify(isPrivate, inode, (major, minor), name);
-        return new Mapping(new AddressRange(start, end), kind, isWritable, offset, inode, kind == MappingKind.Shared && name.StartsWith("/memfd:"u8));
+        return new Mapping(new AddressRange(start, end), kind, isWritable, offset, inode, kind == MappingKind.Shared && name.StartsWith("/"u8) && !name.StartsWith("/dev/zero"u8));
     }
 
     private static MappingKind Classify(bool isPrivate, ulong inode, (uint Major, uint Minor) device, ReadOnlySpan<byte> name)

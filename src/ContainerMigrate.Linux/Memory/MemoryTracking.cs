@@ -16,6 +16,7 @@ internal sealed class MemoryTracking : IMemoryTracking
     // By number, so that each scan goes through them in the same order.
     private readonly SortedDictionary<int, TrackedProcess> _processes = [];
     private readonly List<ContainerProcessId> _ended = [];
+    private bool _hasUnseenProcesses; // since the last report
     private bool _disposed;
 
     internal MemoryTracking(string cgroupDirectory)
@@ -61,6 +62,7 @@ internal sealed class MemoryTracking : IMemoryTracking
             }
 
             _shared.Dispose();
+            _births.Dispose();
         }
         finally
         {
@@ -75,16 +77,8 @@ internal sealed class MemoryTracking : IMemoryTracking
             throw new MigrationException("memory", $"{_cgroupDirectory} is gone: the container has ended");
         }
 
-        var isFirst = _processes.Count == 0;
         UpdateProcesses();
-        var anyBorn = true;
-        if (isFirst || _shared.Any)
-        {
-            // Listed again afterwards: who is born later than the list is found next time.
-            anyBorn = await _births.AnySinceLastAsync(_processes.Keys);
-            UpdateProcesses();
-        }
-
+        _hasUnseenProcesses |= _births.AnySinceLast(_processes.Keys);
         _shared.BeginScan();
         foreach (var process in _processes.Values)
         {
@@ -101,18 +95,20 @@ internal sealed class MemoryTracking : IMemoryTracking
             }
         }
 
-        return Report(anyBorn);
+        return Report();
     }
 
-    private MemoryScan Report(bool hasUnseenProcesses)
+    private MemoryScan Report()
     {
         var processes = _processes.Values.Select(p => p.Report()).ToArray();
         ContainerProcessId[] ended = [.. _ended];
         _ended.Clear();
+        var shared = _shared.Report(_hasUnseenProcesses);
+        _hasUnseenProcesses = false;
         return new MemoryScan
         {
             Processes = processes,
-            Shared = _shared.Report(hasUnseenProcesses),
+            Shared = shared,
             Ended = ended,
             Stopped = processes.Aggregate(TimeSpan.Zero, (sum, process) => sum + process.Stopped),
             LongestStop = processes.Select(p => p.Stopped).DefaultIfEmpty().Max(),
@@ -129,6 +125,8 @@ internal sealed class MemoryTracking : IMemoryTracking
             process.IsMissing = !present.Contains(id);
             if (process.HasEnded || (wasMissing && process.IsMissing))
             {
+                // What it wrote last, to what others share with it, is not known.
+                _hasUnseenProcesses = true;
                 _processes.Remove(id);
                 _reader.Remove(id);
                 _ended.Add(process.Id);

@@ -24,6 +24,9 @@ internal static unsafe class PageScan
     // The kernel keeps mmap(2) and munmap(2) of the program waiting until a call returns: 3 ms for so many pages that it protects.
     private const ulong MaxPages = 65536;
 
+    // And this much of memory in which there is nothing to protect.
+    private const ulong MaxProtectBytes = 4UL << 30;
+
     /// <summary>Pages without content, in anonymous memory.</summary>
     internal static ulong Empty { get; } = Zero | (KnowsGuard() ? Guard : 0);
 
@@ -45,10 +48,12 @@ internal static unsafe class PageScan
         var argument = stackalloc ulong[ArgumentWords];
         for (var start = range.Start; start < range.End; start = argument[4])
         {
+            var end = protect ? Math.Min(range.End, start + MaxProtectBytes) : range.End;
+
             // struct pm_scan_arg: size, flags, start, end, walk_end, vec, vec_len, max_pages, category_inverted, category_mask, category_anyof_mask, return_mask
             ReadOnlySpan<ulong> values =
             [
-                ArgumentWords * sizeof(ulong), protect ? ProtectMatching : 0, start, range.End, 0, (ulong)regions, RegionCount, any != 0 || protect ? MaxPages : 0, // holes count as pages, too
+                ArgumentWords * sizeof(ulong), protect ? ProtectMatching : 0, start, end, 0, (ulong)regions, RegionCount, any != 0 || protect ? MaxPages : 0, // holes count as pages, too
                 none, all | none, any, all,
             ];
             values.CopyTo(new Span<ulong>(argument, ArgumentWords));

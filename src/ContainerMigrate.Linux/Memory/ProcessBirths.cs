@@ -1,72 +1,89 @@
-using System.Globalization;
-using ContainerMigrate.Linux.Host;
+using System.Buffers.Binary;
 using ContainerMigrate.Linux.Interop;
-using ContainerMigrate.Linux.Processes;
 
 namespace ContainerMigrate.Linux.Memory;
 
 /// <summary>
-/// Tells whether a process was born in a pid namespace, even one that has ended again: the kernel gives out numbers there one after the other
-/// (kernel/pid.c, idr_alloc_cyclic), so a process of ours that starts there finds the next number unless there was another one, or a thread.
+/// Tells whether a process was born of certain processes, even one that has ended again, from the kernel's process events (linux/cn_proc.h). They are to be had
+/// in the host's first network and pid namespace only, and if the kernel has them (CONFIG_PROC_EVENTS).
 /// </summary>
-internal sealed class ProcessBirths
+internal sealed class ProcessBirths : IDisposable
 {
-    private const int NewPidNamespace = 0x20000000; // CLONE_NEWPID
-    private int _last;
+    private const int HeaderBytes = 16; // struct nlmsghdr
+    private const int ConnectorBytes = 20; // struct cn_msg
+    private const int Events = 1; // CN_IDX_PROC, CN_VAL_PROC, and the group
+    private const int Forked = 1; // PROC_EVENT_FORK
+    private const int EventDataOffset = HeaderBytes + ConnectorBytes + 16; // behind what, cpu, timestamp_ns
 
-    /// <summary>Whether any was born since the last call; true when that is not known.</summary>
-    /// <param name="members">Host pids of the processes that share a namespace.</param>
-    internal async Task<bool> AnySinceLastAsync(IReadOnlyCollection<int> members)
-    {
-        var before = _last;
-        var namespaces = members.Select(id => Link($"/proc/{id}/ns/pid")).Distinct().ToArray();
+    private readonly NetlinkSocket? _socket;
+    private readonly byte[] _buffer = new byte[64 * 1024];
+    private bool _isConfirmed;
+    private bool _isFirst = true;
 
-        // In this host's own namespace somebody is born all the time.
-        _last = namespaces is [{ } only] && only != Link("/proc/self/ns/pid")
-            ? await DedicatedThread.RunAsync("birth", () => TakeNumber(members.First()))
-            : 0;
-        return before == 0 || _last != before + 1;
-    }
-
-    private static string? Link(string path)
+    internal ProcessBirths()
     {
         try
         {
-            return new FileInfo(path).LinkTarget;
+            _socket = new NetlinkSocket(NetlinkSocket.Connector);
+            _socket.Join(Events);
+            Listen(_socket);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (IOException)
         {
-            return null;
+            // Not to be had: it is never known then.
+            _socket?.Dispose();
+            _socket = null;
         }
     }
 
-    private static int TakeNumber(int member)
+    /// <summary>Whether any has a child since the last call; true when that is not known.</summary>
+    internal bool AnySinceLast(IReadOnlyCollection<int> parents)
     {
+        var any = _isFirst;
+        _isFirst = false;
         try
         {
-            using (var target = File.OpenHandle($"/proc/{member}/ns/pid", FileMode.Open, FileAccess.Read, FileShare.ReadWrite))
+            while (_socket is not null && _socket.Receive(_buffer) is { IsEmpty: false } message)
             {
-                // Children of this thread are born there from now on; it ends with this work.
-                if (Libc.SetNamespace(target, NewPidNamespace) != 0)
-                {
-                    return 0;
-                }
+                _isConfirmed = true;
+                any |= message.Length < EventDataOffset + 16 || IsBirth(message, parents);
             }
-
-            var child = ChildLauncher.Launch(new ProcessCommand("true"));
-            child.Input.Dispose();
-            child.Output.Dispose();
-            child.Error.Dispose();
-
-            // Ended or not, it keeps its numbers until it is reaped.
-            var numbers = ProcText.FindField(ProcText.ReadOrEmpty($"/proc/{child.Pid}/status"), "NSpid")?.Split('\t') ?? [];
-            _ = WaitForChild.End(child.Pid);
-            WaitForChild.Reap(child.Pid);
-            return numbers.Length > 0 ? int.Parse(numbers[^1], CultureInfo.InvariantCulture) : 0;
         }
-        catch (Exception exception) when (exception is IOException or ProcessStartException or UnauthorizedAccessException)
+        catch (IOException)
         {
-            return 0;
+            any = true; // ENOBUFS: more events than there was room for
         }
+
+        // The kernel answers the request to listen; where it did not, nothing will come.
+        return any || _socket is null || !_isConfirmed;
+    }
+
+    public void Dispose() => _socket?.Dispose();
+
+    private static bool IsBirth(ReadOnlySpan<byte> message, IReadOnlyCollection<int> parents)
+    {
+        int Field(ReadOnlySpan<byte> text, int offset) => BinaryPrimitives.ReadInt32LittleEndian(text[offset..]);
+        if (Field(message, HeaderBytes + ConnectorBytes) != Forked)
+        {
+            return false;
+        }
+
+        // parent_pid, parent_tgid, child_pid, child_tgid: a new thread is in its parent's group.
+        var parent = Field(message, EventDataOffset + 4);
+        return Field(message, EventDataOffset + 12) != parent && parents.Contains(parent);
+    }
+
+    private static void Listen(NetlinkSocket socket)
+    {
+        const int MessageBytes = HeaderBytes + ConnectorBytes + sizeof(int);
+        Span<byte> message = stackalloc byte[MessageBytes];
+        message.Clear();
+        BinaryPrimitives.WriteInt32LittleEndian(message, MessageBytes);
+        BinaryPrimitives.WriteInt16LittleEndian(message[4..], 3); // NLMSG_DONE
+        BinaryPrimitives.WriteInt32LittleEndian(message[HeaderBytes..], Events);
+        BinaryPrimitives.WriteInt32LittleEndian(message[(HeaderBytes + 4)..], Events);
+        BinaryPrimitives.WriteInt16LittleEndian(message[(HeaderBytes + 16)..], sizeof(int));
+        BinaryPrimitives.WriteInt32LittleEndian(message[(HeaderBytes + ConnectorBytes)..], 1); // PROC_CN_MCAST_LISTEN
+        socket.Send(message);
     }
 }

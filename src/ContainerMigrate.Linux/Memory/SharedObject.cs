@@ -23,7 +23,7 @@ internal sealed class SharedObject(SafeFileHandle content) : IDisposable
         _current.Add((processId, mapping.Range, mapping.Offset));
         var written = new PageSet();
 
-        // Whoever can write(2) to a memfd is not seen in any page table.
+        // Whoever writes to a memfd by write(2), or attaches a segment for a moment, is not seen in any page table.
         _isComplete |= !space.FindWrittenShared(mapping, written) || mapping.HasName;
         foreach (var range in written.Ranges)
         {

@@ -102,7 +102,7 @@ internal sealed class TrackedProcess : IDisposable
             SharesMemoryOf = Owner?.Id,
             Stopped = Stopped,
         };
-        IsNew = Space is null && Owner is null;
+        IsNew = Space is null; // one that shares another's memory gets its own some day
         Stopped = TimeSpan.Zero;
         return report;
     }
@@ -135,7 +135,6 @@ internal sealed class TrackedProcess : IDisposable
         Owner = others.FirstOrDefault(other => other != this && other.Space is not null && ProcessComparison.ShareMemory(Id.HostId, other.Id.HostId));
         if (Owner is not null)
         {
-            IsNew = true; // once it has memory of its own, that is
             return false;
         }
 

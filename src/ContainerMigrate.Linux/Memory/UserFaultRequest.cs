@@ -7,7 +7,8 @@ namespace ContainerMigrate.Linux.Memory;
 
 /// <summary>
 /// Makes a process open a userfaultfd for its own memory (there is no other way to get one), takes it over, and has it closed there. The two system calls
-/// run through an instruction of the vDSO: no byte of the process changes. Blocking; runs on a thread of its own.
+/// run through an instruction of the vDSO: no byte of the process changes. Blocking; runs on a thread of its own. A daemon that is killed in that third of a
+/// millisecond takes the process with it: the kernel lets it run on with our registers.
 /// </summary>
 internal sealed class UserFaultRequest(int processId, ProcessDescriptor process, SafeFileHandle memory)
 {
@@ -29,6 +30,7 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
     private const int SequenceAttempts = 20;
 
     private readonly Tracee _thread = new(processId);
+
     /// <param name="processId">The process, by its first thread.</param>
     /// <param name="process">The same.</param>
     /// <param name="memory">Its <c>/proc/PID/mem</c>.</param>
@@ -67,7 +69,7 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
 
         if (VdsoSystemCall.Find(processId, memory) is not { } instruction)
         {
-            return UserFaultOutcome.Refused("it has no vDSO with a system call instruction");
+            return UserFaultOutcome.Refused("it has no vDSO with a system call instruction", mayPass: true); // or is just replacing its program
         }
 
         var hasSeccomp = ProcText.ParseNumber(status, "Seccomp") != 0;

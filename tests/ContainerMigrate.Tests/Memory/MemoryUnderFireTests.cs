@@ -40,7 +40,7 @@ public sealed class MemoryUnderFireTests(ITestOutputHelper output)
         }
 
         // It ends itself when it finds what it has not written.
-        ProcessCgroup.ReadProcesses(victim.Cgroup).ShouldContain(victim.ProcessId);
+        ProcessCgroup.ReadProcesses(victim.Cgroup).ShouldContain(victim.ProcessId, victim.Errors);
         output.WriteLine($"{reported} pages reported and {compared} compared, {processes} processes, {exact} of {Freezes * RoundsBetween} times the shared memory by page; stopped {stopped.TotalMilliseconds:0.0} ms in all, at most {longest.TotalMilliseconds:0.000} ms");
     }
 }

@@ -37,6 +37,9 @@ internal sealed class Victim : IAsyncDisposable
 
     internal CgroupFreezer Freezer { get; } = new();
 
+    /// <summary>What it has said of its end, if it has ended.</summary>
+    internal string Errors => _process.StandardError;
+
     /// <param name="seed">Random work instead of orders.</param>
     /// <param name="wrapper">A program in front, with its arguments.</param>
     internal static async Task<Victim> StartAsync(int? seed = null, params string[] wrapper)
@@ -44,7 +47,7 @@ internal sealed class Victim : IAsyncDisposable
         var cgroup = ScratchCgroup.Create();
         using var source = new StreamReader(Assembly.GetExecutingAssembly().GetManifestResourceStream("victim.py")!);
         // Behind a shell: what is traced must not be a child of the tracer's own process.
-        string[] command = ["sh", "-c", "exec 3<&0; \"$@\" <&3 & wait", "sh", .. wrapper, "python3", "-c", await source.ReadToEndAsync(Cancellation), cgroup.Path, .. seed is { } number ? [number.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>()];
+        string[] command = ["sh", "-c", "exec 3<&0; \"$@\" <&3 & wait $!; echo it ended with $? >&2", "sh", .. wrapper, "python3", "-c", await source.ReadToEndAsync(Cancellation), cgroup.Path, .. seed is { } number ? [number.ToString(CultureInfo.InvariantCulture)] : Array.Empty<string>()];
         var victim = new Victim(cgroup, await new ProcessRunner().StartAsync(new ProcessCommand(command[0], command[1..]), Cancellation));
         (await victim._answers.ReadLineAsync(Cancellation)).ShouldBe("ready", victim._process.StandardError);
         victim.ProcessId = int.Parse(File.ReadLines(cgroup.Path + "/cgroup.procs").First(), CultureInfo.InvariantCulture);
@@ -131,7 +134,7 @@ internal sealed class Victim : IAsyncDisposable
         await File.WriteAllTextAsync(Cgroup + "/cgroup.freeze", "0", CancellationToken.None);
         await File.WriteAllTextAsync(Cgroup + "/cgroup.kill", "1", CancellationToken.None);
         await _process.DisposeAsync();
-        while (ProcessCgroup.ReadProcesses(Cgroup).Count > 0)
+        while ((await File.ReadAllTextAsync(Cgroup + "/cgroup.events", CancellationToken.None)).Contains("populated 1", StringComparison.Ordinal))
         {
             await Task.Yield(); // killed, and leaving
         }

@@ -156,7 +156,14 @@ def stir(seed, may_fork):
             regions.remove(region)
         elif what < 0.12:
             wanted = max(1, n + r.choice([-5, 0, 9, 100]))
-            region[0] = moved(at, n, wanted)
+            for _ in range(100):
+                try:
+                    region[0] = moved(at, n, wanted)
+                    break
+                except OSError:
+                    time.sleep(0.001)  # EFAULT: it grew in the moment in which it was registered, and is two mappings until all of it is
+            else:
+                raise OSError("mremap never succeeds")
             region[1] = tags[:wanted] + ([] if blank is None else [0] * (wanted - n))
             if len(region[1]) < wanted:  # behind the end of the file nothing may be touched
                 unmap(region[0] + len(region[1]) * P, wanted - len(region[1]))
@@ -193,6 +200,7 @@ def stir(seed, may_fork):
         elif what < 0.30 and prot != NONE:
             for i in range(page, page + count):
                 if tags[i] is not None and get(at, i) != bytes([tags[i]]) * P:
+                    print("page", i, "of", len(tags), "at", hex(at), "protection", prot, "blank", blank, "should be", tags[i], "but is", get(at, i)[:8], set(get(at, i)), file=sys.stderr, flush=True)
                     os._exit(3)
         elif prot == RW:
             tag = r.randrange(1, 256)
