@@ -44,6 +44,8 @@ internal sealed class Victim : IAsyncDisposable
     /// <param name="wrapper">A program in front, with its arguments.</param>
     internal static async Task<Victim> StartAsync(int? seed = null, params string[] wrapper)
     {
+        var path = Environment.GetEnvironmentVariable("PATH") ?? "";
+        Assert.SkipUnless(path.Split(':').Any(directory => File.Exists(Path.Combine(directory, "python3"))), "needs python3");
         var cgroup = ScratchCgroup.Create();
         using var source = new StreamReader(Assembly.GetExecutingAssembly().GetManifestResourceStream("victim.py")!);
         // Behind a shell: what is traced must not be a child of the tracer's own process.
