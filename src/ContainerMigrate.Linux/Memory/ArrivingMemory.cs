@@ -13,6 +13,8 @@ namespace ContainerMigrate.Linux.Memory;
 internal sealed class ArrivingMemory(
     Func<PageStore> open, string work, Func<string, string, CancellationToken, Task<LazyRestore>> start, Action<string, LazyRestore> serving) : IArrivingMemory
 {
+    private static readonly TimeSpan GivesUpWithin = TimeSpan.FromSeconds(5);
+
     private readonly CancellationTokenSource _givenUp = new();
     private PageStore? _store;
     private Task<LazyRestore>? _server;
@@ -59,6 +61,8 @@ internal sealed class ArrivingMemory(
             try
             {
                 var server = await _server;
+                server.GiveUp();
+                await Task.WhenAny(server.Completion, Task.Delay(GivesUpWithin));
                 await server.StopAsync();
                 server.Dispose();
             }

@@ -36,12 +36,12 @@ public sealed class LazyRestoreTests : IDisposable
 
     public void Dispose()
     {
-        if (_restore is not null && !_restore.Completion.IsCompleted)
+        if (_restore is not null)
         {
-            Process.GetProcessById(_restore.ServerPid).Kill();
+            Kill(_restore.ServerPid);
+            _restore.Dispose();
         }
 
-        _restore?.Dispose();
         _memory.Dispose();
         _directory.Dispose();
     }
@@ -162,14 +162,18 @@ public sealed class LazyRestoreTests : IDisposable
         await StartAsync(new PageRange(memory, Pages));
         await forking.StandardInput.WriteLineAsync(Path.Combine(_work, "lazy-pages.socket"));
 
-        for (var i = 0; i < kills && !_restore!.Completion.IsCompleted; i++)
+        var first = await forking.StandardOutput.ReadLineAsync(Cancellation);
+        Assert.SkipWhen(first == "skipped", "userfaultfd with its events needs root (CAP_SYS_PTRACE)");
+        first.ShouldBe("forked", ServerLog());
+        // The process itself and two children: all three are held, so that their server may die.
+        await EventuallyAsync(() => _restore!.LoadingSpaces == 3);
+        for (var i = 0; i < kills; i++)
         {
-            await EventuallyAsync(() => _restore.LoadingSpaces > 0 || _restore.Completion.IsCompleted);
             await KillServerAsync();
         }
 
+        await forking.StandardInput.WriteLineAsync("go on");
         var said = await forking.StandardOutput.ReadToEndAsync(Cancellation).WaitAsync(Limit, Cancellation);
-        Assert.SkipWhen(said.StartsWith("skipped", StringComparison.Ordinal), "userfaultfd with its events needs root (CAP_SYS_PTRACE)");
         said.ShouldBe("right\n", ServerLog());
         (await _restore!.Completion.WaitAsync(Limit, Cancellation)).ShouldBeTrue(ServerLog());
     }
@@ -187,7 +191,7 @@ public sealed class LazyRestoreTests : IDisposable
         _restore = await LazyRestore.ResumeAsync(new ProcessRunner(), Program(), _store, _work, NullLogger.Instance, Cancellation);
         _restore.ShouldNotBeNull(ServerLog());
         await EventuallyAsync(() => _restore.LoadingSpaces == 1);
-        Process.GetProcessById(pid).Kill();
+        Kill(pid);
         ShouldBeWhole(12, 500);
         _memory.Finish();
         (await _restore.Completion.WaitAsync(Limit, Cancellation)).ShouldBeTrue(ServerLog());
@@ -215,6 +219,29 @@ public sealed class LazyRestoreTests : IDisposable
         _memory.Disconnect();
         (await _restore!.Completion.WaitAsync(Limit, Cancellation)).ShouldBeFalse(ServerLog());
         Directory.Exists(_store).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task ARestoreThatIsGivenUpBeforehandLeavesNoServer()
+    {
+        await StartAsync();
+        var server = Process.GetProcessById(_restore!.ServerPid);
+        _restore.GiveUp();
+        (await _restore.Completion.WaitAsync(Limit, Cancellation)).ShouldBeFalse(ServerLog());
+        await server.WaitForExitAsync(Cancellation).WaitAsync(Limit, Cancellation);
+    }
+
+    [Fact]
+    public async Task ARestoreThatHasTakenPlaceCannotBeGivenUp()
+    {
+        await StartAsync();
+        _memory.Register(_work, ProcessId);
+        ShouldBeWhole(3, 1);
+        _memory.Finish();
+        await _restore!.Restored.WaitAsync(Limit, Cancellation);
+        _restore.GiveUp();
+        (await _restore.Completion.WaitAsync(Limit, Cancellation)).ShouldBeTrue(ServerLog());
+        ShouldBeWhole(0, _memory.Pages);
     }
 
     private static string Program() => Path.Combine(AppContext.BaseDirectory, "ctmigrated");
@@ -266,10 +293,23 @@ public sealed class LazyRestoreTests : IDisposable
         _restore = await LazyRestore.StartAsync(new ProcessRunner(), Program(), _store, _work, NullLogger.Instance, Cancellation);
     }
 
+    // It may have ended by itself just now.
+    private static void Kill(int pid)
+    {
+        try
+        {
+            Process.GetProcessById(pid).Kill();
+        }
+        catch (ArgumentException)
+        {
+            // There is none with this pid.
+        }
+    }
+
     private async Task KillServerAsync()
     {
         var pid = _restore!.ServerPid;
-        Process.GetProcessById(pid).Kill();
+        Kill(pid);
         await EventuallyAsync(() => _restore.ServerPid != pid || _restore.Completion.IsCompleted);
     }
 

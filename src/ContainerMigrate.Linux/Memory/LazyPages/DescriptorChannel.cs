@@ -16,6 +16,7 @@ internal sealed unsafe partial class DescriptorChannel : IDisposable
     internal const int Packets = 5; // SOCK_SEQPACKET, for our own messages
     internal const int Peek = 0x2; // MSG_PEEK
     internal const int WaitForAll = 0x100; // MSG_WAITALL
+    internal const int NoDescriptor = -1;
 
     private const int UnixFamily = 1; // AF_UNIX
     private const int CloseOnExec = 0x80000; // SOCK_CLOEXEC
@@ -58,19 +59,24 @@ internal sealed unsafe partial class DescriptorChannel : IDisposable
 
     /// <summary>Sends a message, with a descriptor or without.</summary>
     /// <returns>False when the other side is gone.</returns>
-    internal bool TrySend(ReadOnlySpan<byte> content, SafeFileHandle? descriptor)
+    internal bool TrySend(ReadOnlySpan<byte> content, SafeFileHandle? descriptor) =>
+        TrySend(content, descriptor is null ? NoDescriptor : (int)descriptor.DangerousGetHandle());
+
+    /// <summary>Sends a message, with a descriptor or <see cref="NoDescriptor"/>. Allocates nothing.</summary>
+    /// <returns>False when the other side is gone.</returns>
+    internal bool TrySend(ReadOnlySpan<byte> content, int descriptor)
     {
         var control = stackalloc byte[RightsBytes];
         fixed (byte* bytes = content)
         {
             var data = new DataVector { Start = bytes, Length = (nuint)content.Length };
             var message = new Message { Data = &data, DataCount = 1 };
-            if (descriptor is not null)
+            if (descriptor != NoDescriptor)
             {
                 BinaryPrimitives.WriteInt64LittleEndian(new Span<byte>(control, 8), 20); // cmsg_len: header and one descriptor
                 BinaryPrimitives.WriteInt32LittleEndian(new Span<byte>(control + 8, 4), SocketLevel);
                 BinaryPrimitives.WriteInt32LittleEndian(new Span<byte>(control + 12, 4), Rights);
-                BinaryPrimitives.WriteInt32LittleEndian(new Span<byte>(control + 16, 4), (int)descriptor.DangerousGetHandle());
+                BinaryPrimitives.WriteInt32LittleEndian(new Span<byte>(control + 16, 4), descriptor);
                 message.Control = control;
                 message.ControlLength = RightsBytes;
             }

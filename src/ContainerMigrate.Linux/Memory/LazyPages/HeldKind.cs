@@ -32,4 +32,7 @@ internal enum HeldKind
 
     /// <summary>Server: CRIU gave up before anything ran.</summary>
     Abandoned = 10,
+
+    /// <summary>Holder: nothing will be restored after all.</summary>
+    GiveUp = 11,
 }

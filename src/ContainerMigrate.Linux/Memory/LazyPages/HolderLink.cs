@@ -50,7 +50,11 @@ internal sealed class HolderLink(string path) : IDisposable
     }
 
     /// <summary>Says something; a holder that is gone is told when there is one again, since then everything is said anew.</summary>
-    internal void Send(in HeldMessage message, SafeFileHandle? descriptor = null)
+    internal void Send(in HeldMessage message, SafeFileHandle? descriptor = null) =>
+        Send(message, descriptor is null ? DescriptorChannel.NoDescriptor : (int)descriptor.DangerousGetHandle());
+
+    /// <summary>The same, allocating nothing.</summary>
+    internal void Send(in HeldMessage message, int descriptor)
     {
         Span<byte> bytes = stackalloc byte[HeldMessage.Bytes];
         message.Write(bytes);

@@ -24,6 +24,7 @@ internal sealed class LazyPagesServer : IDisposable
     private DescriptorChannel? _listener;
     private DescriptorChannel? _criu;
     private bool _isRestored;
+    private bool _isGivenUp;
 
     /// <param name="store">A sealed store's directory, which also has the holder's socket.</param>
     /// <param name="work">CRIU's work directory for the restore.</param>
@@ -54,7 +55,7 @@ internal sealed class LazyPagesServer : IDisposable
         _holder.Send(new HeldMessage(HeldKind.Listening));
         while (!_isRestored || _spaces.All.Count > 0)
         {
-            if (!Step())
+            if ((_isGivenUp && !_isRestored) || !Step())
             {
                 _holder.Send(new HeldMessage(HeldKind.Abandoned));
                 return false;
@@ -103,14 +104,12 @@ internal sealed class LazyPagesServer : IDisposable
             case HeldKind.Userfault when descriptor is not null:
                 userfaults.Add((message, descriptor));
                 break;
-            case HeldKind.Begin:
-                _spaces.Begin();
-                break;
             case HeldKind.Restored:
                 _isRestored = true;
                 break;
             default:
                 descriptor?.Dispose();
+                Obey(message.Kind);
                 break;
         }
     }
@@ -179,11 +178,18 @@ internal sealed class LazyPagesServer : IDisposable
         if (_holder.TryReceive(out var message, out var descriptor))
         {
             descriptor?.Dispose();
-            if (message.Kind == HeldKind.Begin)
-            {
-                _spaces.Begin();
-            }
+            Obey(message.Kind);
         }
+    }
+
+    private void Obey(HeldKind kind)
+    {
+        if (kind == HeldKind.Begin)
+        {
+            _spaces.Begin();
+        }
+
+        _isGivenUp |= kind == HeldKind.GiveUp;
     }
 
     // The daemon was started anew, and holds nothing yet.
@@ -194,10 +200,7 @@ internal sealed class LazyPagesServer : IDisposable
         {
             descriptor?.Dispose();
             held.Add(message.Kind == HeldKind.Userfault ? message.Space : 0);
-            if (message.Kind == HeldKind.Begin)
-            {
-                _spaces.Begin();
-            }
+            Obey(message.Kind);
         });
         if (!connected)
         {

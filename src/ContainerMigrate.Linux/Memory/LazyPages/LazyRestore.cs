@@ -39,6 +39,9 @@ public sealed partial class LazyRestore : IDisposable
     /// </summary>
     public Task<bool> Completion { get; private set; } = Task.FromResult(false);
 
+    /// <summary>CRIU has said that everything is restored; processes run from here on.</summary>
+    public Task Restored => _holder.Restored;
+
     /// <summary>Pid of the server.</summary>
     public int ServerPid { get; private set; }
 
@@ -95,7 +98,13 @@ public sealed partial class LazyRestore : IDisposable
     /// <summary>Lets the server load what nobody asks for: all processes are rebuilt (CRIU's <c>post-restore</c>), whether or not they will run.</summary>
     public void Begin() => _holder.Begin();
 
-    /// <summary>Ends the server of a restore that came to nothing; its processes are gone, or about to be.</summary>
+    /// <summary>
+    /// Ends the server of a restore that does not take place; <see cref="Completion"/> is false then, and the store stays. Without effect on
+    /// one that has taken place: its processes need the server.
+    /// </summary>
+    public void GiveUp() => _holder.GiveUp();
+
+    /// <summary>Ends the server, whatever it does: for one whose processes are gone.</summary>
     public async Task StopAsync()
     {
         await _disposed.CancelAsync();

@@ -123,7 +123,9 @@ internal sealed class LazySpaces : IDisposable
                     Answer(space, MemoryPage.Align(message.To));
                     break;
                 case UserfaultEventKind.Fork:
-                    Fork(space, new SafeFileHandle(message.ChildDescriptor, ownsHandle: true));
+                    // The child's userfaultfd is nowhere but here: between the read and this nothing may take time, not even an allocation.
+                    _holder.Send(new HeldMessage(HeldKind.Userfault, ++_lastNumber, Parent: space.Number), message.ChildDescriptor);
+                    AddForked(space, new SafeFileHandle(message.ChildDescriptor, ownsHandle: true));
                     break;
                 case UserfaultEventKind.Remap:
                     Apply(space, new JournalRecord(JournalKind.Moved, space.Number, message.From, message.To, message.Length));
@@ -235,12 +237,10 @@ internal sealed class LazySpaces : IDisposable
         }
     }
 
-    private void Fork(LazySpace parent, SafeFileHandle userfault)
+    private void AddForked(LazySpace parent, SafeFileHandle userfault)
     {
-        var number = ++_lastNumber;
-        _holder.Send(new HeldMessage(HeldKind.Userfault, number, Parent: parent.Number), userfault);
-        _journal.Append(new JournalRecord(JournalKind.Forked, parent.Number, (ulong)number));
-        Add(parent.Fork(number), userfault);
+        _journal.Append(new JournalRecord(JournalKind.Forked, parent.Number, (ulong)_lastNumber));
+        Add(parent.Fork(_lastNumber), userfault);
     }
 
     private void Apply(LazySpace space, in JournalRecord entry)

@@ -26,6 +26,7 @@ internal sealed class UserfaultHolder : IDisposable
     private TaskCompletionSource _disconnected = New();
     private DescriptorChannel? _server;
     private bool _hasBegun;
+    private bool _hasGivenUp;
     private bool _isDisposed;
 
     /// <summary>Waits for servers from now on.</summary>
@@ -79,17 +80,10 @@ internal sealed class UserfaultHolder : IDisposable
     }
 
     /// <summary>Lets the server load what nobody asks for, before CRIU says that it is done: all processes are rebuilt.</summary>
-    internal void Begin()
-    {
-        lock (_lock)
-        {
-            _hasBegun = true;
-            if (_server is not null)
-            {
-                Send(_server, new HeldMessage(HeldKind.Begin));
-            }
-        }
-    }
+    internal void Begin() => Tell(HeldKind.Begin, ref _hasBegun);
+
+    /// <summary>Lets the server end, unless something runs already that needs it.</summary>
+    internal void GiveUp() => Tell(HeldKind.GiveUp, ref _hasGivenUp);
 
     /// <summary>Lets go of everything. Unless the server has it too, processes read zeros for what they have not got.</summary>
     public void Dispose()
@@ -116,6 +110,18 @@ internal sealed class UserfaultHolder : IDisposable
         Span<byte> bytes = stackalloc byte[HeldMessage.Bytes];
         message.Write(bytes);
         server.TrySend(bytes, descriptor); // one that is gone is noticed when it is read
+    }
+
+    private void Tell(HeldKind kind, ref bool isTold)
+    {
+        lock (_lock)
+        {
+            isTold = true; // for servers to come
+            if (_server is not null)
+            {
+                Send(_server, new HeldMessage(kind));
+            }
+        }
     }
 
     private void Hold()
@@ -168,6 +174,11 @@ internal sealed class UserfaultHolder : IDisposable
         if (_hasBegun)
         {
             Send(server, new HeldMessage(HeldKind.Begin));
+        }
+
+        if (_hasGivenUp)
+        {
+            Send(server, new HeldMessage(HeldKind.GiveUp));
         }
 
         Send(server, new HeldMessage(HeldKind.All));

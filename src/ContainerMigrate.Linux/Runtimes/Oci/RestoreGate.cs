@@ -311,8 +311,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
             $"cgroup-root :{_cgroupPath}",
             $"log-file {Path.Combine(workDirectory, RestoreLogName)}",
             $"action-script {RestoreLayout.CriuHookPath}",
-            lazy ? "lazy-pages" : "",
-            "")));
+            lazy ? "lazy-pages\n" : "")));
 
     private static async Task<IReadOnlyDictionary<string, string>> SetSysctlsAsync(int pid, IReadOnlyDictionary<string, string> sysctls)
     {
