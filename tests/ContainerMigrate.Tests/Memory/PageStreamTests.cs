@@ -1,3 +1,4 @@
+using ContainerMigrate.Tests.Storage;
 using ContainerMigrate.Memory;
 using Shouldly;
 using Xunit;
@@ -5,6 +6,7 @@ using Xunit;
 namespace ContainerMigrate.Tests.Memory;
 
 /// <summary>Pages go through a stream and are the same on its other end.</summary>
+[Collection(nameof(MeasuredAlone))]
 public sealed class PageStreamTests
 {
     private readonly PageTable _source = new();

@@ -68,7 +68,7 @@ public sealed class LocalApiTests
         var reached = new TaskCompletionSource();
         daemons.SourceLife.Before = async (s, token) =>
         {
-            if (s == "dump")
+            if (s == "dump metadata")
             {
                 reached.SetResult();
                 await Task.Delay(Timeout.Infinite, token);
@@ -90,7 +90,7 @@ public sealed class LocalApiTests
     public async Task OneMigrationAtATime()
     {
         await using var daemons = await TwoDaemons.StartAsync();
-        daemons.SourceLife.Before = (s, token) => s == "dump" ? Task.Delay(Timeout.Infinite, token) : Task.CompletedTask;
+        daemons.SourceLife.Before = (s, token) => s == "dump metadata" ? Task.Delay(Timeout.Infinite, token) : Task.CompletedTask;
         var id = await StartAsync(daemons, Samples.Request);
 
         var second = await daemons.Source.Local.PostAsJsonAsync("/v1/migrations", Samples.Request, ApiJson.Default.MigrateRequest, Token);
@@ -107,7 +107,7 @@ public sealed class LocalApiTests
         var reached = new TaskCompletionSource();
         daemons.SourceLife.Before = async (s, token) =>
         {
-            if (s == "dump")
+            if (s == "dump metadata")
             {
                 reached.SetResult();
                 await Task.Delay(Timeout.Infinite, token);
