@@ -129,7 +129,7 @@ internal sealed class AddressSpace : IDisposable
             var isFresh = false;
             foreach (var range in untracked.Ranges)
             {
-                isFresh |= _tracker.Register(range) || mapping.IsWritable;
+                isFresh |= Register(_tracker, range) || mapping.IsWritable;
             }
 
             // No other category is asked for: then the kernel takes an empty place for written, unless it has marked it as protected. So what was
@@ -189,7 +189,7 @@ internal sealed class AddressSpace : IDisposable
         var (freshAnonymous, freshOfFiles) = (new PageSet(), new PageSet());
         RegisterNew(tracker, freshAnonymous, freshOfFiles);
 
-        // What has just been registered goes by what exists: a page moved there by mremap may still carry an older protection (before Linux 6.13).
+        // What has just been registered goes by what exists.
         FindFresh(freshAnonymous, PageScan.Empty);
         FindFresh(freshOfFiles, PageScan.Foreign);
         foreach (var range in Select(mapping => mapping.Kind == MappingKind.Anonymous).Ranges)
@@ -245,7 +245,7 @@ internal sealed class AddressSpace : IDisposable
         var any = false;
         foreach (var range in candidates.Intersect(untracked).Ranges)
         {
-            if (tracker.Register(range))
+            if (Register(tracker, range))
             {
                 registered.Add(range);
                 any = true;
@@ -256,7 +256,7 @@ internal sealed class AddressSpace : IDisposable
             foreach (var mapping in _mappings)
             {
                 var piece = (Start: Math.Max(range.Start, mapping.Range.Start), End: Math.Min(range.End, mapping.Range.End));
-                if (piece.Start < piece.End && new AddressRange(piece.Start, piece.End) is var part && part != range && tracker.Register(part))
+                if (piece.Start < piece.End && new AddressRange(piece.Start, piece.End) is var part && part != range && Register(tracker, part))
                 {
                     registered.Add(part);
                     any = true;
@@ -265,6 +265,32 @@ internal sealed class AddressSpace : IDisposable
         }
 
         return any;
+    }
+
+    /// <summary>
+    /// Registers, and makes sure that no page carries a mark of an earlier registration. When mremap puts a mapping beside a registered one with which it
+    /// merges, the kernel unregisters both and leaves the marks in place (mremap_userfaultfd_prep); a page that is written after that keeps its mark and is
+    /// writable, and would never be seen as written again: PAGEMAP_SCAN protects only what has no mark.
+    /// </summary>
+    private bool Register(UserFaultDescriptor tracker, AddressRange range)
+    {
+        if (!tracker.Register(range))
+        {
+            return false;
+        }
+
+        var marked = new PageSet();
+        Find(range, 0, PageScan.Written, protect: false, marked);
+        foreach (var stale in marked.Ranges)
+        {
+            if (!tracker.Unprotect(stale))
+            {
+                tracker.Unregister(range); // changed meanwhile: the next scan begins anew
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private PageSet FindUntracked()

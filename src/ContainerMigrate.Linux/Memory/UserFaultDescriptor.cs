@@ -13,6 +13,7 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
     private const ulong Handshake = 0xC018AA3F; // UFFDIO_API
     private const ulong RegisterRange = 0xC020AA00; // UFFDIO_REGISTER
     private const ulong UnregisterRange = 0x8010AA01; // UFFDIO_UNREGISTER
+    private const ulong WriteProtectRange = 0xC018AA06; // UFFDIO_WRITEPROTECT
     private const ulong ApiVersion = 0xAA; // UFFD_API
     private const ulong Features = (1 << 15) | (1 << 13); // UFFD_FEATURE_WP_ASYNC, UFFD_FEATURE_WP_UNPOPULATED
     private const ulong WriteProtectMode = 2; // UFFDIO_REGISTER_MODE_WP
@@ -44,6 +45,13 @@ internal sealed unsafe class UserFaultDescriptor : IDisposable
     {
         var argument = stackalloc ulong[] { range.Start, range.Bytes, WriteProtectMode, 0 }; // struct uffdio_register: start, len, mode, ioctls
         return Libc.Control(_handle, RegisterRange, argument) == 0;
+    }
+
+    /// <summary>Lifts the protection of pages in registered mappings; false when not all of it is registered.</summary>
+    internal bool Unprotect(AddressRange range)
+    {
+        var argument = stackalloc ulong[] { range.Start, range.Bytes, 0 }; // struct uffdio_writeprotect: start, len, mode
+        return Libc.Control(_handle, WriteProtectRange, argument) == 0;
     }
 
     /// <summary>Gives mappings back in pieces, so that a running program does not feel it; without it <see cref="Dispose"/> does it all at once.</summary>

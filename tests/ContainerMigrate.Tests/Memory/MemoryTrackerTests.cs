@@ -71,6 +71,21 @@ public sealed class MemoryTrackerTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task KeepsTrackOfAMappingThatAnotherOneIsMovedTo()
+    {
+        await using var victim = await Victim.StartAsync();
+        await victim.RunAsync("room = mapped(100, NONE); a = mapped(10, at=room + 10 * P); fill(a, 10, 7); b = mapped(5); protect(b, 5, R); protect(b, 5, RW)");
+        var start = await victim.NumberAsync("a");
+        await victim.RoundAsync();
+
+        await victim.RunAsync("moved(b, 5, 5, room + 20 * P); put(a, 3, 1)");
+        Offsets(await victim.WrittenAsync(), start, 10).ShouldContain(3);
+        await victim.RunAsync("put(a, 3, 2)");
+        Offsets(await victim.WrittenAsync(), start, 10).ShouldBe([3]);
+        await victim.CompareFrozenAsync();
+    }
+
+    [Fact]
     public async Task SeesWritesBetweenTwoChangesOfProtection()
     {
         await using var victim = await Victim.StartAsync();
