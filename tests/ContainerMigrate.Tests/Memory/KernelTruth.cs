@@ -16,6 +16,18 @@ internal static class KernelTruth
     private const ulong ZeroPage = 1UL << 24; // KPF_ZERO_PAGE
     private static readonly string[] OfKernel = ["[vdso]", "[vvar]", "[vvar_vclock]", "[vsyscall]"];
 
+    internal static bool HasMemory(int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/maps").Length > 0;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
     internal static IEnumerable<TruePage> PagesOf(int process)
     {
         using var pagemap = Open($"/proc/{process}/pagemap");

@@ -50,6 +50,11 @@ internal sealed class MemoryCopy
         long compared = 0;
         foreach (var id in processes)
         {
+            if (!KernelTruth.HasMemory(id))
+            {
+                continue; // killed before the freeze, which does not keep it from ending
+            }
+
             var pages = _processes.GetValueOrDefault(id) ?? [];
             foreach (var page in KernelTruth.PagesOf(id))
             {
