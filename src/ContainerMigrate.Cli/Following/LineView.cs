@@ -11,6 +11,7 @@ internal sealed class LineView(StandardStreams streams, TimeProvider time) : IMi
     private string _stage = "";
     private long _lastLine;
     private bool _warned;
+    private int _rounds;
 
     public void Show(MigrationStatus status)
     {
@@ -18,6 +19,11 @@ internal sealed class LineView(StandardStreams streams, TimeProvider time) : IMi
         if (MigrationVerdict.HasEnded(status))
         {
             return;
+        }
+
+        for (; _rounds < status.Rounds.Count; _rounds++)
+        {
+            streams.Output.WriteLine($"{MigrationText.Title(status)}  {MigrationText.Round(status.Rounds[_rounds])}");
         }
 
         var stage = MigrationText.Stage(status);

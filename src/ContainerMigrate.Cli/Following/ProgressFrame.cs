@@ -33,6 +33,11 @@ internal static class ProgressFrame
             lines.Add(transfer);
         }
 
+        if (status is { Phase: MigrationPhase.PreCopy, Rounds: [.., var round] })
+        {
+            lines.Add(new Paragraph(OneLine.Fit(Indent + MigrationText.Round(round), width, unicode), Rest));
+        }
+
         if (note is not null)
         {
             lines.Add(new Paragraph(OneLine.Fit(Indent + note, width, unicode), Alarm));

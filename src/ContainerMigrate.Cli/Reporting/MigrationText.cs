@@ -49,6 +49,14 @@ internal static class MigrationText
         return status.BytesPerSecond > 0 ? $"{amount} at {ByteRate.Format(status.BytesPerSecond)}" : amount;
     }
 
+    /// <summary>
+    /// <c>round 1: 1.9 GiB in 2.1 s at 910 MB/s, 21 MB/s dirtied, predicted pause 240 ms</c>; of the last one, which sends nothing, why it is.
+    /// </summary>
+    public static string Round(PreCopyRound round) => round.DurationMs == 0
+        ? OneLine.Of($"rounds end: {round.Verdict}")
+        : $"round {round.Number}: {ByteSize.Format(round.SentBytes)} in {Duration.FormatMilliseconds(round.DurationMs)} at {ByteRate.Format(round.BytesPerSecond)}, "
+          + $"{ByteRate.Format(round.DirtyBytesPerSecond)} dirtied, predicted pause {Duration.FormatMilliseconds(round.PredictedPauseMs)}";
+
     /// <summary><c>done: pause 231 ms seen by the network, total 8.4 s, 4 rounds, 2.1 GiB sent (1.3 GiB on the wire)</c></summary>
     public static string Done(MigrationResult result)
     {

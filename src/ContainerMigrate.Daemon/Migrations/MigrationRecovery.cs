@@ -4,7 +4,7 @@ using ContainerMigrate.Migration;
 namespace ContainerMigrate.Daemon.Migrations;
 
 /// <summary>At the daemon's start: takes up every migration that is not closed.</summary>
-internal sealed partial class MigrationRecovery(IJournalStore journals, MigrationService departures, PeerMigrations arrivals, ILogger<MigrationRecovery> logger) : IHostedService
+internal sealed partial class MigrationRecovery(IJournalStore journals, MigrationService departures, PeerMigrations arrivals, MigrationEnvironment environment, ILogger<MigrationRecovery> logger) : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -27,6 +27,11 @@ internal sealed partial class MigrationRecovery(IJournalStore journals, Migratio
             }
         }
 
+        foreach (var journal in journals.ReadAll().Where(j => j is { IsClosed: true, Role: MigrationRole.Destination }))
+        {
+            _ = ResumeMemoryAsync(journal);
+        }
+
         return Task.CompletedTask;
     }
 
@@ -41,6 +46,19 @@ internal sealed partial class MigrationRecovery(IJournalStore journals, Migratio
         catch (Exception e)
         {
             // A session's edge: the next request about it, the end of its lease or a restart tries again.
+            LogFailed(e, journal.MigrationId);
+        }
+    }
+
+    // A container that has arrived may still be getting its memory.
+    private async Task ResumeMemoryAsync(IMigrationJournal journal)
+    {
+        try
+        {
+            await environment.Arrivals.ResumeAsync(journal.Directory, CancellationToken.None);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
             LogFailed(e, journal.MigrationId);
         }
     }

@@ -44,7 +44,11 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
             return;
         }
 
-        // Its server has ended: with all of the memory in place, as far as anybody can tell.
+        if (!LazyPagesProcess.HasLoaded(WorkIn(migrationDirectory)))
+        {
+            LogLost(store);
+        }
+
         PageStore.Delete(store);
     }
 
@@ -83,6 +87,9 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
                 _resumed.TryRemove(store, out _);
             },
             TaskScheduler.Default);
+
+    [LoggerMessage(LogLevel.Critical, "the server of {Store} ended together with the daemon, before all memory was in place: the container may have read zeros, and should be started afresh")]
+    private partial void LogLost(string store);
 
     [LoggerMessage(LogLevel.Information, "all memory of {Store} is in place")]
     private partial void LogLoaded(string store);

@@ -19,7 +19,7 @@ public sealed record PreCopyRound
     /// <summary>How fast the container wrote to pages that it had not written since the scan before.</summary>
     public double DirtyBytesPerSecond { get; init; }
 
-    /// <summary>Pause if the container had been frozen instead.</summary>
+    /// <summary>Pause if the container were frozen at the end of it.</summary>
     public double PredictedPauseMs { get; init; }
 
     /// <summary>For how long processes were stopped since the migration's start, all together.</summary>

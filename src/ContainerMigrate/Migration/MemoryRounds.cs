@@ -38,9 +38,8 @@ internal sealed class MemoryRounds(
         while (true)
         {
             var dirty = memory.PendingBytes;
-            var copyMs = 1000 * dirty / _bytesPerSecond;
-            var prediction = fixedPause with { CopyMs = copyMs };
-            var decision = policy.Decide(dirty, copyMs, prediction.TotalMs, late.IsCancellationRequested);
+            var prediction = PredictNow();
+            var decision = policy.Decide(dirty, prediction.CopyMs, prediction.TotalMs, late.IsCancellationRequested);
             var round = new PreCopyRound
             {
                 Number = Count + 1, DirtyBytes = dirty, PredictedPauseMs = Math.Round(prediction.TotalMs), StoppedMs = memory.Stopped.TotalMilliseconds, Verdict = decision.Reason,
@@ -61,6 +60,8 @@ internal sealed class MemoryRounds(
             return;
         }
     }
+
+    private PausePrediction PredictNow() => fixedPause with { CopyMs = 1000 * memory.PendingBytes / _bytesPerSecond };
 
     private async Task<PreCopyRound> CopyAsync(PreCopyRound round, CancellationToken cancellationToken)
     {
@@ -84,6 +85,7 @@ internal sealed class MemoryRounds(
             SentBytes = bytes,
             DurationMs = Math.Round(copying.TotalMilliseconds, 1),
             BytesPerSecond = Math.Round(bytes / copying.TotalSeconds),
+            PredictedPauseMs = Math.Round(PredictNow().TotalMs),
             DirtyBytesPerSecond = Math.Round(memory.PendingBytes / sinceScan.TotalSeconds),
             StoppedMs = memory.Stopped.TotalMilliseconds,
         };

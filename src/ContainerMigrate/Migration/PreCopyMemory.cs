@@ -38,6 +38,7 @@ internal sealed class PreCopyMemory(
         using var together = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var images = Directory.CreateDirectory(CheckpointImages.DirectoryIn(journal.Directory)).FullName;
         await SideBySide.RunAsync(together, DumpAsync(), SendAsync());
+        clock.Mark("files"); // as far as they took longer than the dump
 
         // CRIU has said by now which pages exist, and its own work in the processes is seen by this scan.
         await memory.ScanAsync(cancellationToken);

@@ -11,6 +11,11 @@ namespace ContainerMigrate.Tests.Cli;
 
 public sealed partial class ProgressFrameTests
 {
+    private static readonly PreCopyRound Round = new()
+    {
+        Number = 1, DirtyBytes = 1900L << 20, SentBytes = 1900L << 20, DurationMs = 2100, BytesPerSecond = 910e6, DirtyBytesPerSecond = 21e6, PredictedPauseMs = 240, Verdict = "over the limit",
+    };
+
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
 
     [Fact]
@@ -23,6 +28,14 @@ public sealed partial class ProgressFrameTests
         [
             "web -> h2  sending memory  8.4 s",
             "  ━━━━━━━━━━──────────  50%  950 MiB of 1.9 GiB at 910 MB/s, 2 s left",
+        ]);
+
+    [Fact]
+    public void ShowsTheLastRoundOfPreCopy() =>
+        Lines(Status("pre-copy round 2") with { Phase = MigrationPhase.PreCopy, Rounds = [Round] }, 120).ShouldBe(
+        [
+            "web -> h2  pre-copy round 2  8.4 s",
+            "  round 1: 1.9 GiB in 2.1 s at 910 MB/s, 21 MB/s dirtied, predicted pause 240 ms",
         ]);
 
     [Fact]

@@ -6,6 +6,7 @@ namespace ContainerMigrate.Linux.Memory.LazyPages;
 public static class LazyPagesProcess
 {
     private const int CannotServe = 1;
+    private const string Loaded = "loaded";
 
     /// <summary>Returns when every restored process has all its pages, or CRIU has given up.</summary>
     /// <param name="store">A sealed store's directory.</param>
@@ -18,7 +19,7 @@ public static class LazyPagesProcess
         {
             using var server = new LazyPagesServer(store, work);
             var loaded = server.Run();
-            Log(work, $"{(loaded ? "loaded" : "abandoned by CRIU")}: {server.LoadedPages} pages, {server.Faults} faults, {TimeProvider.System.GetElapsedTime(started).TotalMilliseconds:0} ms");
+            Log(work, $"{(loaded ? Loaded : "abandoned by CRIU")}: {server.LoadedPages} pages, {server.Faults} faults, {TimeProvider.System.GetElapsedTime(started).TotalMilliseconds:0} ms");
             return 0;
         }
         catch (Exception e)
@@ -28,6 +29,11 @@ public static class LazyPagesProcess
             return CannotServe;
         }
     }
+
+    /// <summary>Whether a server has said, as its last word, that every process has all its pages.</summary>
+    /// <param name="work">As for <see cref="Run"/>.</param>
+    internal static bool HasLoaded(string work) =>
+        File.Exists(LazyRestore.LogPath(work)) && File.ReadLines(LazyRestore.LogPath(work)).LastOrDefault() is { } last && last.Contains($" {Loaded}: ", StringComparison.Ordinal);
 
     private static void Log(string work, string line) =>
         File.AppendAllText(LazyRestore.LogPath(work), string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:O} {Environment.ProcessId} {line}\n"));
