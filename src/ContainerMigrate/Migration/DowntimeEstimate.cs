@@ -14,11 +14,17 @@ public static class DowntimeEstimate
     private const double PerFileMs = 0.15;
 
     private const double FreezeMs = 3;
-    private const double MetadataDumpMs = 130;
+    private const double MetadataDumpMs = 140;
     private const double PerProcessDumpMs = 8;
-    private const double LazyRestoreMs = 150;
+    private const double LazyRestoreMs = 175;
     private const double PerProcessRestoreMs = 5;
-    private const double ActivateMs = 50;
+
+    // CRIU's images over the wire, the commit, and the tasks on their way again.
+    private const double ActivateMs = 125;
+
+    // CRIU puts the pages that it leaves out into pipes all the same, and maps them all again.
+    private const double PerGibibyteDumpMs = 105;
+    private const double PerGibibyteRestoreMs = 25;
 
     /// <summary>Milliseconds between freeze and the first instruction on the destination, when all memory is copied meanwhile.</summary>
     /// <param name="memoryBytes">Resident memory.</param>
@@ -33,8 +39,9 @@ public static class DowntimeEstimate
     {
         ArgumentNullException.ThrowIfNull(manifest);
         var files = PerFileMs * manifest.WritableLayerEntries + PerGibibyteMs * manifest.WritableLayerBytes / (1L << 30);
-        var dump = MetadataDumpMs + PerProcessDumpMs * manifest.ProcessCount;
+        var gibibytes = (double)manifest.MemoryBytes / (1L << 30);
+        var dump = MetadataDumpMs + PerProcessDumpMs * manifest.ProcessCount + PerGibibyteDumpMs * gibibytes;
         // Files go beside the dump: only what takes longer counts.
-        return new PausePrediction(FreezeMs, dump, 0, Math.Max(0, files - dump), LazyRestoreMs + PerProcessRestoreMs * manifest.ProcessCount, ActivateMs);
+        return new PausePrediction(FreezeMs, dump, 0, Math.Max(0, files - dump), LazyRestoreMs + PerProcessRestoreMs * manifest.ProcessCount + PerGibibyteRestoreMs * gibibytes, ActivateMs);
     }
 }

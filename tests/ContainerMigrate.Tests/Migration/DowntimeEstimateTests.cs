@@ -26,4 +26,25 @@ public sealed class DowntimeEstimateTests
 
     [Fact]
     public void StaysANumberForTheLargest() => double.IsFinite(DowntimeEstimate.StopAndCopyMs(1L << 50, 1L << 50, 0, int.MaxValue)).ShouldBeTrue();
+
+    [Fact]
+    public void MemoryThatGoesAheadCountsLittle()
+    {
+        var small = DowntimeEstimate.PreCopy(Samples.Manifest());
+        var large = DowntimeEstimate.PreCopy(Samples.Manifest() with { MemoryBytes = 4L << 30 });
+
+        large.TotalMs.ShouldBeInRange(small.TotalMs, 3 * small.TotalMs);
+        large.TotalMs.ShouldBeLessThan(DowntimeEstimate.StopAndCopyMs(4L << 30, 0, 0, 1) / 5);
+    }
+
+    [Fact]
+    public void FilesCountAsFarAsTheyTakeLongerThanTheDump()
+    {
+        var few = DowntimeEstimate.PreCopy(Samples.Manifest());
+        var many = DowntimeEstimate.PreCopy(Samples.Manifest() with { WritableLayerBytes = 1 << 30 });
+
+        few.FilesMs.ShouldBe(0);
+        many.FilesMs.ShouldBeGreaterThan(1000);
+        many.TotalMs.ShouldBe(few.TotalMs + many.FilesMs);
+    }
 }
