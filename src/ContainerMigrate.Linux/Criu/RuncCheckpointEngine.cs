@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Linux.Files;
+using ContainerMigrate.Linux.Host;
 using ContainerMigrate.Linux.Processes;
 using ContainerMigrate.Linux.Runtimes.Oci;
 using ContainerMigrate.Migration;
@@ -54,6 +55,9 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine, IDisposabl
 
         ArmTimers(CheckpointImages.DirectoryIn(directory));
     }
+
+    /// <inheritdoc/>
+    public string? FindMetadataObstacle() => PipeLimit.FindProblem(ProcText.ReadOrEmpty("/proc/sys/fs/pipe-max-size"), ProcText.ReadOrEmpty("/proc/self/status"));
 
     /// <inheritdoc/>
     public async Task<IMetadataDump> DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken)

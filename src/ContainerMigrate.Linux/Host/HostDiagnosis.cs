@@ -11,7 +11,6 @@ internal static class HostDiagnosis
     private const string Warning = "warning";
     private const string Error = "error";
 
-    private const long MinimumPipeBytes = 4 << 20;
     private const long ComfortableDiskBytes = 2L << 30;
 
     // Numbers of linux/capability.h.
@@ -109,8 +108,8 @@ internal static class HostDiagnosis
 
     /// <param name="value">Text of <c>/proc/sys/fs/pipe-max-size</c>.</param>
     internal static DoctorItem OfPipeSize(string value) =>
-        long.TryParse(value.AsSpan().Trim(), out var bytes) && bytes < MinimumPipeBytes
-            ? new DoctorItem("pipe size", Warning, $"fs.pipe-max-size is {bytes}: CRIU's lazy migration needs {MinimumPipeBytes}", $"sysctl -w fs.pipe-max-size={4 * MinimumPipeBytes}, and in /etc/sysctl.d to keep it")
+        long.TryParse(value.AsSpan().Trim(), out var bytes) && bytes < PipeLimit.NeededBytes
+            ? new DoctorItem("pipe size", Warning, $"fs.pipe-max-size is {bytes}: without CAP_SYS_RESOURCE CRIU needs {PipeLimit.NeededBytes} to leave memory out of a dump, and it is copied while the container is frozen", $"sysctl -w fs.pipe-max-size={4 * PipeLimit.NeededBytes}, and in /etc/sysctl.d to keep it")
             : new DoctorItem("pipe size", Ok, $"fs.pipe-max-size is {value.Trim()}");
 
     /// <param name="problem">Why a fence cannot be raised in a network namespace of this kernel; null when it can.</param>

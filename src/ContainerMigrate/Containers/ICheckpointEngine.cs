@@ -12,6 +12,9 @@ public interface ICheckpointEngine
     /// <exception cref="Migration.MigrationException">CRIU refused; the cause is the root line of its log.</exception>
     Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken);
 
+    /// <summary>What keeps <see cref="DumpMetadataAsync"/> from working here, in words for an operator; null for nothing.</summary>
+    string? FindMetadataObstacle();
+
     /// <summary>
     /// Dumps everything but anonymous private memory: pagemaps say which pages there are, without their content (CRIU's lazy pages).
     /// </summary>

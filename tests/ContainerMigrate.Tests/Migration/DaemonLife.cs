@@ -108,6 +108,8 @@ internal sealed class DaemonLife :
     public Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken) =>
         StepAsync("dump", () => File.WriteAllText(Path.Combine(CheckpointImages.DirectoryIn(directory), "pages-1.img"), "pages"), cancellationToken);
 
+    public string? FindMetadataObstacle() => null;
+
     public async Task<IMetadataDump> DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
     {
         await StepAsync("dump metadata", () =>
