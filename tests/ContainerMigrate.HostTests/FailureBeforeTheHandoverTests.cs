@@ -111,7 +111,7 @@ public sealed class FailureBeforeTheHandoverTests(LabFixture lab) : HostTest(lab
     public async Task CriuHasNoMemoryForTheRestore(string runtime)
     {
         await using var service = await StartAsync(runtime);
-        await using (await LimitedCriu.OnAsync(H2, "-v 30000"))
+        await using (await AlteredCriu.LimitedAsync(H2, "-v 30000"))
         {
             (await H1.MigrateAsync(service.Server.Name, H2)).ShouldHaveFailed(H2, "restore", "CRIU: ");
         }

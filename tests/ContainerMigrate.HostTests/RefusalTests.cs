@@ -110,6 +110,26 @@ public sealed class RefusalTests(LabFixture lab) : HostTest(lab)
     }
 
     [Fact]
+    public async Task OlderCriuAtTheDestination()
+    {
+        await StartAsync();
+        await using (await AlteredCriu.OfVersionAsync(H2, "4.1.1"))
+        {
+            await ShouldBeRefusedAsync(Container, H2, "h2: criu: ", "4.1.1");
+        }
+    }
+
+    [Fact]
+    public async Task CriuThatDoesNotStart()
+    {
+        await StartAsync();
+        await using (await AlteredCriu.LimitedAsync(H1, "-v 1000"))
+        {
+            await ShouldBeRefusedAsync(Container, H2, "h1: criu: CRIU does not run: ");
+        }
+    }
+
+    [Fact]
     public async Task Privileged()
     {
         await StartAsync("--privileged");

@@ -5,7 +5,7 @@ namespace ContainerMigrate.Linux.Host;
 
 /// <summary>CRIU as it is on this host.</summary>
 /// <param name="Version"><c>4.2.1</c>; empty when there is none.</param>
-/// <param name="Problem">Why it does not work with this kernel; empty when it does.</param>
+/// <param name="Problem">Why it does not run, or does not work with this kernel; empty when it does, or when there is none.</param>
 internal sealed record CriuStatus(string Version, string Problem);
 
 /// <summary>Asks CRIU and the kernel whether they get on.</summary>
@@ -22,7 +22,7 @@ internal sealed class CriuProbe(IProcessRunner processes, string program)
         var version = ParseVersion(asked.StandardOutput);
         if (version.Length == 0)
         {
-            return new CriuStatus("", asked.FailureReason);
+            return new CriuStatus("", asked.ExitCode == ProcessResult.NotStarted ? "" : asked.FailureReason);
         }
 
         var check = await processes.RunAsync(new ProcessCommand(program, "check") { Timeout = Limit }, cancellationToken);

@@ -26,7 +26,7 @@ internal static class HostDiagnosis
         const string Source = "Debian 13 has 4.1.1; kernels 6.16 and newer need CRIU 4.2 or newer, in Debian's next release";
         if (criu.Version.Length == 0)
         {
-            return [new DoctorItem("criu", Error, $"not installed ({criu.Problem})", $"apt install criu; {Source}")];
+            return [new DoctorItem("criu", Error, criu.Problem.Length == 0 ? "not installed" : $"does not run: {criu.Problem}", $"apt install criu; {Source}")];
         }
 
         return

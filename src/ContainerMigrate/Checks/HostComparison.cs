@@ -35,7 +35,7 @@ public static class HostComparison
     {
         if (host.CriuVersion.Length == 0)
         {
-            yield return Error(CheckNames.Criu, host, "CRIU is not installed", "apt install criu, then `ctmigrate doctor`");
+            yield return Error(CheckNames.Criu, host, host.CriuProblem.Length == 0 ? "CRIU is not installed" : $"CRIU does not run: {host.CriuProblem}", "apt install criu, then `ctmigrate doctor`");
         }
         else if (host.CriuProblem.Length > 0)
         {

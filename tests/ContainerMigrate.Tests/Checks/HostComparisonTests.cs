@@ -24,6 +24,10 @@ public sealed class HostComparisonTests
         ShouldBeError(Compare(source, destination), CheckNames.Criu, host, "CRIU is not installed");
     }
 
+    [Fact]
+    public void CriuThatDoesNotStart() =>
+        ShouldBeError(Compare(Source, Destination with { CriuVersion = "", CriuProblem = "exit code 134" }), CheckNames.Criu, "h2", "CRIU does not run: exit code 134");
+
     [Theory]
     [InlineData("h1")]
     [InlineData("h2")]

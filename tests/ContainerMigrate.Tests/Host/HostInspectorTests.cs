@@ -22,7 +22,7 @@ public sealed class HostInspectorTests(ITestOutputHelper output)
         facts.AvailableMemoryBytes.ShouldBeGreaterThan(0);
         facts.FreeDiskBytes.ShouldBeGreaterThan(0);
         facts.CriuVersion.ShouldBeEmpty();
-        facts.CriuProblem.ShouldContain("No such file");
+        (facts.CriuVersion, facts.CriuProblem).ShouldBe(("", ""));
         if (facts.Architecture == "x86_64")
         {
             facts.CpuFlags.ShouldContain("sse2");
