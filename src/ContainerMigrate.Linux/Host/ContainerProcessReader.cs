@@ -99,6 +99,7 @@ internal static partial class ContainerProcessReader
                 {
                     SocketProtocol = target.StartsWith("socket:", StringComparison.Ordinal) ? ReadSocketProtocol(link) : null,
                     Device = target.StartsWith('/') ? ReadDevice(link) : null,
+                    IsSemaphore = ProcText.ParseNumber(information, "eventfd-semaphore") == 1,
                     HasWatches = information.Contains("\ninotify wd:", StringComparison.Ordinal),
                 };
             }

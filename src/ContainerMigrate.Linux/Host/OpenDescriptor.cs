@@ -13,4 +13,7 @@ internal sealed record OpenDescriptor(int Number, string Target, int? MountId)
 
     /// <summary>True for an inotify descriptor that watches something.</summary>
     internal bool HasWatches { get; init; }
+
+    /// <summary>True for an eventfd that each read takes only one from (EFD_SEMAPHORE).</summary>
+    internal bool IsSemaphore { get; init; }
 }

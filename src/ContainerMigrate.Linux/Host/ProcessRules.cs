@@ -149,6 +149,11 @@ internal static class ProcessRules
             return [new Observation(process, CheckNames.IoUring, CheckSeverity.Error, "uses io_uring, which CRIU cannot dump", "many programs can do without: look for a setting (UV_USE_IO_URING=0 for Node.js, io_method=worker for PostgreSQL 18)")];
         }
 
+        if (descriptor.IsSemaphore)
+        {
+            return [new Observation(process, CheckNames.Processes, CheckSeverity.Error, "has an eventfd that counts as a semaphore, which CRIU restores as an ordinary one: a read would take all that was posted")];
+        }
+
         if (kind is "inotify" or "[inotify]" && descriptor.HasWatches && process.HasOverlayRoot)
         {
             return [new Observation(process, CheckNames.Processes, CheckSeverity.Warning, "watches files with inotify: on overlayfs CRIU may refuse the dump, or lose events")];

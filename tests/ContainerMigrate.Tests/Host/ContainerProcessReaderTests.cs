@@ -1,13 +1,15 @@
+using System.Runtime.InteropServices;
 using System.Net.Sockets;
 using ContainerMigrate.Linux.Host;
 using ContainerMigrate.Linux.Processes;
 using ContainerMigrate.Tests.Cgroups;
+using Microsoft.Win32.SafeHandles;
 using Shouldly;
 using Xunit;
 
 namespace ContainerMigrate.Tests.Host;
 
-public sealed class ContainerProcessReaderTests
+public sealed partial class ContainerProcessReaderTests
 {
     [Fact]
     public async Task ReadsALivingProcess()
@@ -15,9 +17,10 @@ public sealed class ContainerProcessReaderTests
         using var cgroup = ScratchCgroup.Create();
         using var socket = new Socket(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp);
         using var random = File.OpenHandle("/dev/urandom");
+        using var semaphore = new SafeFileHandle(EventDescriptor(1, Semaphore), ownsHandle: true);
         var command = new ProcessCommand("/bin/sh", "-c", $"mkdir {cgroup.Path}/inner; echo $$ > {cgroup.Path}/inner/cgroup.procs; echo in; exec sleep 1000")
         {
-            Descriptors = new Dictionary<int, System.Runtime.InteropServices.SafeHandle> { [7] = socket.SafeHandle, [8] = random },
+            Descriptors = new Dictionary<int, SafeHandle> { [7] = socket.SafeHandle, [8] = random, [9] = semaphore },
         };
         await using (var process = await new ProcessRunner().StartAsync(command, CancellationToken.None))
         {
@@ -31,6 +34,7 @@ public sealed class ContainerProcessReaderTests
 
             read.Id.ShouldBe(process.Id);
             read.Name.ShouldBe("sleep");
+            read.Descriptors.Where(d => d.IsSemaphore).ShouldHaveSingleItem().Number.ShouldBe(9);
             read.ParentId.ShouldBe(Environment.ProcessId);
             read.TracerId.ShouldBe(0);
             read.Namespaces.ShouldBe(ContainerProcessReader.ReadNamespaces("self"));
@@ -44,6 +48,11 @@ public sealed class ContainerProcessReaderTests
 
         Directory.Delete(cgroup.Path + "/inner");
     }
+
+    private const int Semaphore = 0x80001; // EFD_SEMAPHORE, EFD_CLOEXEC
+
+    [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
+    private static partial int EventDescriptor(uint value, int flags);
 
     [Fact]
     public void ReadsMountTables()

@@ -103,6 +103,15 @@ public sealed class ProcessRulesTests
         Only(Init with { Descriptors = [Open(3, target)] }).Message.ShouldContain($"of kind {kind} open");
 
     [Fact]
+    public void RefusesAnEventfdThatCriuWouldRestoreAsAnother()
+    {
+        var eventfd = Open(3, "anon_inode:[eventfd]");
+
+        Examine(Init with { Descriptors = [eventfd] }).ShouldBeEmpty();
+        Only(Init with { Descriptors = [eventfd with { IsSemaphore = true }] }).Severity.ShouldBe(CheckSeverity.Error);
+    }
+
+    [Fact]
     public void WarnsOfInotifyOnOverlayOnly()
     {
         var watcher = Init with { Descriptors = [Open(3, "anon_inode:inotify") with { HasWatches = true }] };
