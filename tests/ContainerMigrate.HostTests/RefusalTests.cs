@@ -123,7 +123,7 @@ public sealed class RefusalTests(LabFixture lab) : HostTest(lab)
     public async Task CriuThatDoesNotStart()
     {
         await StartAsync();
-        await using (await AlteredCriu.LimitedAsync(H1, "-v 1000"))
+        await using (await AlteredCriu.CrashingAsync(H1))
         {
             await ShouldBeRefusedAsync(Container, H2, "h1: criu: CRIU does not run: ");
         }

@@ -17,6 +17,9 @@ public sealed class AlteredCriu : IAsyncDisposable
     public static Task<AlteredCriu> OfVersionAsync(LabHost host, string version) =>
         BeginAsync(host, $"""[ "$1" != --version ] || exec echo "Version: {version}" """);
 
+    /// <summary>It crashes, as Debian 12's does on kernels from 6.13 on.</summary>
+    public static Task<AlteredCriu> CrashingAsync(LabHost host) => BeginAsync(host, "kill -ABRT $$");
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() =>
         await _host.ShellAsync($"if [ -e {InFront}.unaltered ]; then mv {InFront}.unaltered {InFront}; else rm {InFront}; fi");
