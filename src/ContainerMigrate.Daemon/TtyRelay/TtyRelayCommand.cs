@@ -17,13 +17,16 @@ internal static class TtyRelayCommand
 
     private const int CannotRelay = 1;
 
+    // Never disposed of: a signal that is on its way when this process ends would find nobody who cancels it.
+    private static PosixSignalRegistration? _hungUp;
+
     private static ReadOnlySpan<byte> Ready => "ready\n"u8;
 
     // Console is not used here, nor anything else that would make a process larger that lives as long as a container.
     internal static int Run(string shimSocket, string ownSocket)
     {
         // The end of the shim's terminal is seen by poll(2); the signal that comes with it must not end this process halfway.
-        using var hungUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal => signal.Cancel = true);
+        _hungUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal => signal.Cancel = true);
         try
         {
             var (shimMaster, slave) = PseudoTerminal.Open();
