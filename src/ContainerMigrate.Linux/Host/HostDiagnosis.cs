@@ -1,4 +1,3 @@
-using System.Globalization;
 using ContainerMigrate.Api;
 using ContainerMigrate.Containers;
 
@@ -19,7 +18,6 @@ internal static class HostDiagnosis
         (1, "CAP_DAC_OVERRIDE"), (0, "CAP_CHOWN"), (12, "CAP_NET_ADMIN"), (13, "CAP_NET_RAW"), (18, "CAP_SYS_CHROOT"), (19, "CAP_SYS_PTRACE"), (21, "CAP_SYS_ADMIN"), (27, "CAP_MKNOD"),
     ];
 
-    private const int ResourceCapability = 24;
 
     internal static IEnumerable<DoctorItem> OfCriu(CriuStatus criu, string kernelRelease)
     {
@@ -90,18 +88,18 @@ internal static class HostDiagnosis
     /// <param name="status">Text of <c>/proc/self/status</c>.</param>
     internal static DoctorItem OfCapabilities(string status)
     {
-        if (!ulong.TryParse(ProcText.FindField(status, "CapEff"), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var effective))
+        if (Capabilities.ParseEffective(status) is not { } effective)
         {
             return new DoctorItem("capabilities", Warning, "cannot be read");
         }
 
-        var missing = NeededCapabilities.Where(c => (effective & (1UL << c.Number)) == 0).Select(c => c.Name).ToList();
+        var missing = NeededCapabilities.Where(c => !Capabilities.Has(effective, c.Number)).Select(c => c.Name).ToList();
         if (missing.Count > 0)
         {
             return new DoctorItem("capabilities", Error, $"the daemon lacks {string.Join(", ", missing)}", "run ctmigrated as root, outside of any container");
         }
 
-        return (effective & (1UL << ResourceCapability)) == 0
+        return !Capabilities.Has(effective, Capabilities.Resource)
             ? new DoctorItem("capabilities", Warning, "CAP_SYS_RESOURCE is missing: containers with higher resource limits than the daemon's own cannot be restored here", "run ctmigrated as a service of the host, outside of any container")
             : new DoctorItem("capabilities", Ok, "all that are needed");
     }

@@ -8,8 +8,6 @@ internal static class PipeLimit
     /// <summary>What CRIU asks for (page-pipe.c).</summary>
     internal const long NeededBytes = 4 << 20;
 
-    private const int ResourceCapability = 24; // CAP_SYS_RESOURCE, which is above the limit
-
     /// <summary>What keeps CRIU from a lazy dump here; null for nothing.</summary>
     /// <param name="limit">Text of <c>/proc/sys/fs/pipe-max-size</c>.</param>
     /// <param name="status">Text of <c>/proc/self/status</c>.</param>
@@ -18,6 +16,5 @@ internal static class PipeLimit
             ? $"fs.pipe-max-size is {bytes}, and CRIU needs {NeededBytes} to leave memory out of a dump"
             : null;
 
-    private static bool MayExceed(string status) =>
-        ulong.TryParse(ProcText.FindField(status, "CapEff"), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var effective) && (effective & (1UL << ResourceCapability)) != 0;
+    private static bool MayExceed(string status) => Capabilities.ParseEffective(status) is { } effective && Capabilities.Has(effective, Capabilities.Resource);
 }

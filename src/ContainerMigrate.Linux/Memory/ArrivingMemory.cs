@@ -18,7 +18,6 @@ internal sealed class ArrivingMemory(
     private readonly CancellationTokenSource _givenUp = new();
     private PageStore? _store;
     private Task<LazyRestore>? _server;
-    private bool _serves;
 
     public async Task<PageStreamTotals> ReceiveAsync(Stream source, CancellationToken cancellationToken)
     {
@@ -34,7 +33,6 @@ internal sealed class ArrivingMemory(
             await _store.SealAsync(imagesDirectory, cancellationToken);
             _store.Dispose();
             var server = await _server!.WaitAsync(cancellationToken);
-            _serves = true;
             serving(_store.Path, server);
         }
         catch (InvalidDataException e)
@@ -85,11 +83,7 @@ internal sealed class ArrivingMemory(
 
     public ValueTask DisposeAsync()
     {
-        if (!_serves)
-        {
-            _store?.Dispose();
-        }
-
+        _store?.Dispose();
         return ValueTask.CompletedTask;
     }
 

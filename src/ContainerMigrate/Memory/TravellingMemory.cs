@@ -14,14 +14,8 @@ public sealed class TravellingMemory(IMemoryTracking tracking) : IAsyncDisposabl
     /// <summary>Bytes known to be missing at the destination.</summary>
     public long PendingBytes => _processes.Values.Sum(p => p.Pending.Bytes);
 
-    /// <summary>Bytes at the destination that are still right, as far as the last scan could see.</summary>
-    public long HeldBytes => _processes.Values.Sum(p => p.Held.Bytes);
-
     /// <summary>For how long processes were stopped so far, all together.</summary>
     public TimeSpan Stopped { get; private set; }
-
-    /// <summary>Why processes are not tracked, by their pid in the container; all of their memory is sent again each time.</summary>
-    public IReadOnlyDictionary<int, string> NotTracked { get; private set; } = new Dictionary<int, string>();
 
     /// <summary>Finds what was written since the last scan.</summary>
     /// <exception cref="MigrationException">The container is gone.</exception>
@@ -45,8 +39,6 @@ public sealed class TravellingMemory(IMemoryTracking tracking) : IAsyncDisposabl
             pages.Held.ExceptWith(memory.Written);
             pages.Pending.UnionWith(memory.Written);
         }
-
-        NotTracked = scan.Processes.Where(p => p.NotTracked is not null).ToDictionary(p => p.Process.InnerId, p => p.NotTracked!);
     }
 
     /// <summary>Sends what is pending, as one <see cref="PageStreamFormat"/> stream.</summary>

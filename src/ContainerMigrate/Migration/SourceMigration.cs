@@ -28,7 +28,6 @@ public sealed partial class SourceMigration
     private readonly PhaseClock _clock;
     private readonly SourceStreams _streams;
     private ISourceMemory? _memory;
-    private ISourceMemory? _openMemory;
     private bool _refused;
     private bool _reserved;
 
@@ -143,7 +142,7 @@ public sealed partial class SourceMigration
 
     private async Task CloseMemoryAsync()
     {
-        if (Interlocked.Exchange(ref _openMemory, null) is { } memory)
+        if (Interlocked.Exchange(ref _memory, null) is { } memory)
         {
             await memory.DisposeAsync();
         }
@@ -211,7 +210,7 @@ public sealed partial class SourceMigration
         Step(MigrationPhase.PreCopy, "pre-copy", null);
         // Half of the deadline at most: what is late then still has time to be handed over.
         using var late = new CancellationTokenSource(Deadline / 2, _environment.Time);
-        var memory = _memory = _openMemory = await OpenMemoryAsync(plan, ahead.Token);
+        var memory = _memory = await OpenMemoryAsync(plan, ahead.Token);
         await Guard("pre-copy", deadline, () => memory.GoAheadAsync(bytesPerSecond, late.Token, ahead.Token));
         var policy = await plan.Runtime.ReadRestartPolicyAsync(container.Reference, ahead.Token);
         Step(MigrationPhase.PreCopy, "taking the restart policy away", new JsonObject { [JournalKeys.RestartPolicy] = policy.DeepClone() });
