@@ -1,7 +1,6 @@
-using System.Collections.Concurrent;
 using ContainerMigrate.Containers;
+using ContainerMigrate.Linux.Criu.Metadata;
 using ContainerMigrate.Linux.Files;
-using ContainerMigrate.Linux.Host;
 using ContainerMigrate.Linux.Processes;
 using ContainerMigrate.Linux.Runtimes.Oci;
 using ContainerMigrate.Migration;
@@ -10,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace ContainerMigrate.Linux.Criu;
 
 /// <summary>Dumps through <c>runc checkpoint</c>, which knows a container's external mounts, namespaces and cgroups.</summary>
-public sealed partial class RuncCheckpointEngine : ICheckpointEngine, IDisposable
+public sealed partial class RuncCheckpointEngine : ICheckpointEngine
 {
     private const string LogName = "dump.log";
 
@@ -29,8 +28,6 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine, IDisposabl
     private readonly RestoreLayout _layout;
     private readonly string _homeDirectory;
     private readonly ILogger _logger;
-    private readonly PageServerNetwork _pageServers;
-    private readonly ConcurrentDictionary<string, MetadataDump> _held = new(StringComparer.Ordinal);
 
     /// <param name="stateDirectory">Our state directory; CRIU's default configuration is kept beneath it.</param>
     public RuncCheckpointEngine(IProcessRunner processes, RestoreLayout layout, string stateDirectory, ILogger<RuncCheckpointEngine> logger)
@@ -38,15 +35,38 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine, IDisposabl
         _processes = processes;
         _layout = layout;
         _logger = logger;
-        _pageServers = new PageServerNetwork(processes);
         _homeDirectory = Path.Combine(stateDirectory, "criu-home");
     }
 
     /// <inheritdoc/>
-    public async Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
+    public Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(container);
-        var result = await _processes.RunAsync(Checkpoint(container, directory), CancellationToken.None);
+        return DumpAsync(Checkpoint(container, directory), directory, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(container);
+        await using var memory = await LeftOutMemory.FindAsync(container.CgroupDirectory);
+        await DumpAsync(Checkpoint(container, directory) with { Overmounts = memory.Overmounts }, directory, cancellationToken);
+        memory.Complete(CheckpointImages.DirectoryIn(directory));
+    }
+
+    /// <inheritdoc/>
+    public async Task UndoAsync(string cgroupDirectory, string directory)
+    {
+        await AbandonedCheckpoint.AwaitEndAsync(directory);
+        if (SocketRepair.End(cgroupDirectory) is > 0 and var sockets)
+        {
+            LogRepaired(sockets);
+        }
+    }
+
+    private async Task DumpAsync(ProcessCommand checkpoint, string directory, CancellationToken cancellationToken)
+    {
+        var result = await _processes.RunAsync(checkpoint, CancellationToken.None);
         cancellationToken.ThrowIfCancellationRequested();
         if (result.ExitCode != 0)
         {
@@ -55,45 +75,6 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine, IDisposabl
 
         ArmTimers(CheckpointImages.DirectoryIn(directory));
     }
-
-    /// <inheritdoc/>
-    public string? FindMetadataObstacle() => PipeLimit.FindProblem(ProcText.ReadOrEmpty("/proc/sys/fs/pipe-max-size"), ProcText.ReadOrEmpty("/proc/self/status"));
-
-    /// <inheritdoc/>
-    public async Task<IMetadataDump> DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(container);
-        var network = await _pageServers.GetPathAsync(cancellationToken);
-        var dump = await MetadataDump.StartAsync(_processes, Checkpoint(container, directory), directory, network, result => Explain(result, directory));
-        _held[directory] = dump;
-        dump.Ended += (_, _) => _held.TryRemove(directory, out var _);
-        if (cancellationToken.IsCancellationRequested)
-        {
-            await dump.DisposeAsync();
-            cancellationToken.ThrowIfCancellationRequested();
-        }
-
-        ArmTimers(CheckpointImages.DirectoryIn(directory));
-        return dump;
-    }
-
-    /// <inheritdoc/>
-    public async Task UndoAsync(string cgroupDirectory, string directory)
-    {
-        if (_held.TryGetValue(directory, out var dump))
-        {
-            await dump.DisposeAsync();
-        }
-
-        await MetadataDump.EndAbandonedAsync(directory);
-        if (SocketRepair.End(cgroupDirectory) is > 0 and var sockets)
-        {
-            LogRepaired(sockets);
-        }
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _pageServers.Dispose();
 
     private ProcessCommand Checkpoint(SourceContainer container, string directory)
     {

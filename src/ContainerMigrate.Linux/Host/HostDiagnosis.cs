@@ -74,7 +74,6 @@ internal static class HostDiagnosis
     {
         yield return OfCgroups(File.Exists("/sys/fs/cgroup/cgroup.controllers"));
         yield return OfCapabilities(ProcText.ReadOrEmpty("/proc/self/status"));
-        yield return OfPipeSize(ProcText.ReadOrEmpty("/proc/sys/fs/pipe-max-size"));
         yield return KernelFacts.HasTimeNamespaces
             ? new DoctorItem("time namespaces", Ok, "monotonic clocks go on where they were")
             : new DoctorItem("time namespaces", Warning, "this kernel has none: monotonic clocks of a container jump when it is moved", "CONFIG_TIME_NS, kernel 5.6 or newer");
@@ -103,12 +102,6 @@ internal static class HostDiagnosis
             ? new DoctorItem("capabilities", Warning, "CAP_SYS_RESOURCE is missing: containers with higher resource limits than the daemon's own cannot be restored here", "run ctmigrated as a service of the host, outside of any container")
             : new DoctorItem("capabilities", Ok, "all that are needed");
     }
-
-    /// <param name="value">Text of <c>/proc/sys/fs/pipe-max-size</c>.</param>
-    internal static DoctorItem OfPipeSize(string value) =>
-        long.TryParse(value.AsSpan().Trim(), out var bytes) && bytes < PipeLimit.NeededBytes
-            ? new DoctorItem("pipe size", Warning, $"fs.pipe-max-size is {bytes}: without CAP_SYS_RESOURCE CRIU needs {PipeLimit.NeededBytes} to leave memory out of a dump, and it is copied while the container is frozen", $"sysctl -w fs.pipe-max-size={4 * PipeLimit.NeededBytes}, and in /etc/sysctl.d to keep it")
-            : new DoctorItem("pipe size", Ok, $"fs.pipe-max-size is {value.Trim()}");
 
     /// <param name="problem">Why a fence cannot be raised in a network namespace of this kernel; null when it can.</param>
     internal static DoctorItem OfFence(string? problem) =>

@@ -7,6 +7,7 @@ namespace ContainerMigrate.Linux.Interop;
 internal static partial class Libc
 {
     internal const int CloneNewNet = 0x40000000; // linux/sched.h CLONE_NEWNET
+    internal const int CloneNewMounts = 0x00020000; // CLONE_NEWNS
     internal const int OpenCloseOnExec = 0x80000; // O_CLOEXEC, the same on x86-64 and arm64
     internal const int DuplicateCloseOnExec = 1030; // fcntl F_DUPFD_CLOEXEC
     internal const int PollPriority = 0x2; // POLLPRI
@@ -25,6 +26,9 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "unshare", SetLastError = true)]
     internal static partial int Unshare(int flags);
+
+    [LibraryImport("libc", EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Mount(string? source, string target, string? type, nuint flags, nint data);
 
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(ref PollDescriptor descriptors, nuint count, int timeoutMilliseconds);

@@ -21,6 +21,7 @@ internal static unsafe partial class Ptrace
     internal const int GetDispatchConfiguration = 0x4211; // PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
 
     internal const int MarkSystemCallStops = 1; // PTRACE_O_TRACESYSGOOD
+    internal const int EndWithTracer = 1 << 20; // PTRACE_O_EXITKILL
     internal const int SuspendSeccomp = 1 << 21; // PTRACE_O_SUSPEND_SECCOMP
 
     private const int WaitAllKinds = 0x40000000; // __WALL

@@ -27,8 +27,11 @@ internal static unsafe class PageScan
     // And this much of memory in which there is nothing to protect.
     private const ulong MaxProtectBytes = 4UL << 30;
 
+    /// <summary>Whether this kernel tells <see cref="Guard"/>; asked for it, an older one refuses the whole request.</summary>
+    internal static bool KnowsGuards { get; } = AskForGuards();
+
     /// <summary>Pages without content, in anonymous memory.</summary>
-    internal static ulong Empty { get; } = Zero | (KnowsGuard() ? Guard : 0);
+    internal static ulong Empty { get; } = Zero | (KnowsGuards ? Guard : 0);
 
     /// <summary>Pages without content of the process's own, anywhere. Telling those of files makes the kernel look at each page: five times as long.</summary>
     internal static ulong Foreign { get; } = Empty | OfFile;
@@ -70,7 +73,7 @@ internal static unsafe class PageScan
         }
     }
 
-    private static bool KnowsGuard()
+    private static bool AskForGuards()
     {
         using var pagemap = File.OpenHandle("/proc/self/pagemap", FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         var argument = stackalloc ulong[] { ArgumentWords * sizeof(ulong), 0, 0, 0, 0, 0, 0, 0, 0, Guard, 0, Guard };

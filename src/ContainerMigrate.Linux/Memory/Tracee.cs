@@ -6,7 +6,7 @@ using Microsoft.Win32.SafeHandles;
 namespace ContainerMigrate.Linux.Memory;
 
 /// <summary>
-/// A thread of a container held by ptrace. Everything from <see cref="Seize"/> on happens on one thread of ours; when that
+/// A thread of a container held by ptrace. Everything from <see cref="Seize(bool)"/> on happens on one thread of ours; when that
 /// ends the kernel lets go of a tracee that could not be detached, for instance because it never stopped.
 /// </summary>
 internal sealed unsafe class Tracee(int id)
@@ -42,8 +42,12 @@ internal sealed unsafe class Tracee(int id)
     }
 
     /// <summary>Attaches without stopping; 0 or the error number.</summary>
-    internal int Seize(bool suspendSeccomp) =>
-        Ptrace.Request(Ptrace.Seize, id, 0, (void*)(Ptrace.MarkSystemCallStops | (suspendSeccomp ? Ptrace.SuspendSeccomp : 0)));
+    internal int Seize(bool suspendSeccomp) => Seize(suspendSeccomp ? Ptrace.SuspendSeccomp : 0);
+
+    /// <summary>As <see cref="Seize(bool)"/>, for a process of ours: it does not outlive this thread.</summary>
+    internal int SeizeForLife() => Seize(Ptrace.EndWithTracer);
+
+    private int Seize(int options) => Ptrace.Request(Ptrace.Seize, id, 0, (void*)(Ptrace.MarkSystemCallStops | options));
 
     /// <summary>Makes it stop soon, as a <see cref="TraceStop.Trap"/>; a sleep in the kernel is interrupted and resumed by the kernel later.</summary>
     internal void Interrupt() => _ = Ptrace.Request(Ptrace.Interrupt, id, 0, null);
@@ -82,6 +86,25 @@ internal sealed unsafe class Tracee(int id)
                 return stop;
             }
         }
+    }
+
+    /// <summary>One system call, from a stop where its registers may be changed; null when it could not be carried out in time, and was not.</summary>
+    /// <param name="registers">As they are to be otherwise.</param>
+    /// <param name="instruction">Address of a system call instruction: see <see cref="VdsoSystemCall"/>.</param>
+    /// <param name="limit">For each half of it.</param>
+    /// <param name="number">Of the call, x86-64.</param>
+    /// <param name="arguments">At most six; the others are 0.</param>
+    internal long? Call(Ptrace.Registers registers, ulong instruction, TimeSpan limit, ulong number, params ReadOnlySpan<ulong> arguments)
+    {
+        Span<ulong> all = stackalloc ulong[6];
+        arguments.CopyTo(all);
+        registers.Rip = instruction;
+        registers.Rax = number;
+        (registers.Rdi, registers.Rsi, registers.Rdx) = (all[0], all[1], all[2]);
+        (registers.R10, registers.R8, registers.R9) = (all[3], all[4], all[5]);
+        registers.OriginalRax = NoSystemCall; // or the kernel would take the stop for that of an interrupted call, and restart it
+        WriteRegisters(registers);
+        return RunToSystemCall(limit) == TraceStop.SystemCall && RunToSystemCall(limit) == TraceStop.SystemCall ? (long)ReadRegisters().Rax : null;
     }
 
     /// <summary>

@@ -17,7 +17,6 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
     private const ulong CloseOnExec = 0x80000; // O_CLOEXEC
     private const ulong NonBlocking = 0x800; // O_NONBLOCK
     private const ulong UserModeOnly = 1; // UFFD_USER_MODE_ONLY
-    private const ulong NoSystemCall = ulong.MaxValue;
     private const ulong AllSignals = ulong.MaxValue; // the kernel leaves out SIGKILL and SIGSTOP
 
     // A thread that waits for a disk, or for a child of vfork(2), does not stop, and one that waits for a processor stops when it gets one. Until then
@@ -120,7 +119,7 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
         var descriptor = leftOpen;
         if (descriptor is null)
         {
-            var opened = Call(registers, instruction, UserFaultFd, CloseOnExec | NonBlocking | UserModeOnly);
+            var opened = _thread.Call(registers, instruction, CallLimit, UserFaultFd, CloseOnExec | NonBlocking | UserModeOnly);
             if (opened is null or < 0)
             {
                 outcome = opened is null
@@ -134,7 +133,7 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
             }
         }
 
-        if (descriptor is { } open && Call(registers, instruction, CloseFd, (ulong)open) is null)
+        if (descriptor is { } open && _thread.Call(registers, instruction, CallLimit, CloseFd, (ulong)open) is null)
         {
             outcome = outcome with { LeftOpen = open };
         }
@@ -154,20 +153,6 @@ internal sealed class UserFaultRequest(int processId, ProcessDescriptor process,
         var error = Errno.Last;
         handle.Dispose();
         return UserFaultOutcome.Refused($"its userfaultfd cannot be taken over: {Errno.Describe(error)}");
-    }
-
-    /// <summary>One system call of the thread; null when it could not be carried out in time, and was not.</summary>
-    private long? Call(Ptrace.Registers registers, ulong instruction, ulong number, ulong argument)
-    {
-        registers.Rip = instruction;
-        registers.Rax = number;
-        registers.Rdi = argument;
-        registers.Rsi = 0;
-        registers.OriginalRax = NoSystemCall; // or the kernel would take the stop for that of an interrupted call, and restart it
-        _thread.WriteRegisters(registers);
-        return _thread.RunToSystemCall(CallLimit) == TraceStop.SystemCall && _thread.RunToSystemCall(CallLimit) == TraceStop.SystemCall
-            ? (long)_thread.ReadRegisters().Rax
-            : null;
     }
 
     private void Release(in Ptrace.Registers registers, ulong mask)

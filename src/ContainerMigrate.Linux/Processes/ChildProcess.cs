@@ -5,7 +5,7 @@ using ContainerMigrate.Linux.Network;
 namespace ContainerMigrate.Linux.Processes;
 
 /// <summary>
-/// One child. A thread of its own starts it (inside another network namespace where that is asked for) and waits for it.
+/// One child. A thread of its own starts it (inside another namespace where that is asked for) and waits for it.
 /// Its pid stays ours until that thread has reaped it, so a signal never hits a stranger.
 /// </summary>
 internal sealed class ChildProcess : IRunningProcess
@@ -61,6 +61,11 @@ internal sealed class ChildProcess : IRunningProcess
                 if (command.NetworkNamespacePath is { } path)
                 {
                     NetworkNamespace.EnterForGood(path);
+                }
+
+                if (command.Overmounts.Count > 0)
+                {
+                    Overmount.ApplyForGood(command.Overmounts);
                 }
 
                 child = new ChildProcess(command, ChildLauncher.Launch(command), time);

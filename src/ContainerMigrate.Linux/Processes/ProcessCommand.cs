@@ -28,6 +28,9 @@ public sealed record ProcessCommand(string Program, params IReadOnlyList<string>
     /// <summary>Runs the program inside this network namespace. Null: this process's own.</summary>
     public string? NetworkNamespacePath { get; init; }
 
+    /// <summary>Files that the program sees in the place of others, in a mount namespace of its own that goes with it. Empty: this process's mounts.</summary>
+    public IReadOnlyList<Overmount> Overmounts { get; init; } = [];
+
     /// <summary>Open descriptors handed over, by the number (3 and up) that the program finds them at. The caller keeps and closes its own.</summary>
     public IReadOnlyDictionary<int, SafeHandle> Descriptors { get; init; } = new Dictionary<int, SafeHandle>();
 

@@ -12,21 +12,17 @@ public interface ICheckpointEngine
     /// <exception cref="Migration.MigrationException">CRIU refused; the cause is the root line of its log.</exception>
     Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken);
 
-    /// <summary>What keeps <see cref="DumpMetadataAsync"/> from working here, in words for an operator; null for nothing.</summary>
-    string? FindMetadataObstacle();
-
     /// <summary>
     /// Dumps everything but anonymous private memory: pagemaps say which pages there are, without their content (CRIU's lazy pages).
     /// </summary>
     /// <param name="container">The frozen container.</param>
     /// <param name="directory">As for <see cref="DumpAsync"/>.</param>
     /// <param name="cancellationToken">As for <see cref="DumpAsync"/>.</param>
-    /// <returns>When the images are complete; to be disposed of before the container thaws.</returns>
     /// <exception cref="Migration.MigrationException">CRIU refused; the cause is the root line of its log.</exception>
-    Task<IMetadataDump> DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken);
+    Task DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken);
 
     /// <summary>Makes a frozen container whole again after a dump that may have been killed half way; harmless after one that was not.</summary>
     /// <param name="cgroupDirectory">The container's cgroup; success when it is gone.</param>
-    /// <param name="directory">As for <see cref="DumpAsync"/>. A metadata dump that is still held, by this daemon or by one that died, is let go.</param>
+    /// <param name="directory">As for <see cref="DumpAsync"/>. A dump that a daemon left under way when it died is waited for.</param>
     Task UndoAsync(string cgroupDirectory, string directory);
 }

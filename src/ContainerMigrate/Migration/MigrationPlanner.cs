@@ -111,7 +111,6 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
 
         var here = await environment.Tracker.GetAvailabilityAsync(cancellationToken);
         var obstacle = !here.Available ? (Host: environment.HostName, Reason: here.Reason)
-            : environment.Checkpoints.FindMetadataObstacle() is { } problem ? (Host: environment.HostName, Reason: problem)
             : !destination.LazyRestore ? (Host: destination.HostName, Reason: "the kernel lets nobody fill in a restored container's memory (userfaultfd)")
             : manifest.Paused ? (Host: environment.HostName, Reason: "the container is paused")
             : default;

@@ -15,9 +15,6 @@ namespace ContainerMigrate.Migration;
 internal sealed class PreCopyMemory(
     MigrationEnvironment environment, SourceStreams streams, SourceContainer container, IMigrationJournal journal, MigrationProgress progress, TravellingMemory memory, MemoryRounds rounds) : ISourceMemory
 {
-    private IMetadataDump? _dump;
-    private Task? _dumpEnd;
-
     public bool IsLazy => true;
 
     public int Rounds => rounds.Count;
@@ -45,13 +42,12 @@ internal sealed class PreCopyMemory(
         memory.ExpectExactly(LeftOut(images));
         await SendPendingAsync("sending what is left of memory", cancellationToken);
         clock.Mark("copy");
-        _dumpEnd = _dump!.DisposeAsync().AsTask(); // all has been read: what CRIU still has to do need not be waited for
         await streams.SendImagesAsync(images, cancellationToken);
         clock.Mark("transfer");
 
         async Task DumpAsync()
         {
-            _dump = await environment.Checkpoints.DumpMetadataAsync(container, journal.Directory, together.Token);
+            await environment.Checkpoints.DumpMetadataAsync(container, journal.Directory, together.Token);
             clock.Mark("dump");
         }
 
@@ -63,14 +59,7 @@ internal sealed class PreCopyMemory(
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await memory.DisposeAsync();
-        if ((_dumpEnd ?? _dump?.DisposeAsync().AsTask()) is { } end)
-        {
-            await end;
-        }
-    }
+    public ValueTask DisposeAsync() => memory.DisposeAsync();
 
     private async Task SendPendingAsync(string activity, CancellationToken cancellationToken)
     {

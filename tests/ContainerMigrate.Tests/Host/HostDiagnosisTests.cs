@@ -31,11 +31,6 @@ public sealed class HostDiagnosisTests
         CriuProbe.FindSocketProblem(version, kernelRestricts).Length.ShouldBe(works ? 0 : CriuProbe.FindSocketProblem("4.0", true).Length);
 
     [Theory]
-    [InlineData("1048576\n", "warning")]
-    [InlineData("16777216\n", "ok")]
-    public void WantsLargePipes(string value, string status) => HostDiagnosis.OfPipeSize(value).Status.ShouldBe(status);
-
-    [Theory]
     [InlineData("CapEff:\t000001ffffffffff\n", "ok")]
     [InlineData("CapEff:\t000001fffeffffff\n", "warning")]
     [InlineData("CapEff:\t00000000a80425fb\n", "error")]

@@ -108,17 +108,8 @@ internal sealed class DaemonLife :
     public Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken) =>
         StepAsync("dump", () => File.WriteAllText(Path.Combine(CheckpointImages.DirectoryIn(directory), "pages-1.img"), "pages"), cancellationToken);
 
-    public string? FindMetadataObstacle() => null;
-
-    public async Task<IMetadataDump> DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
-    {
-        await StepAsync("dump metadata", () =>
-        {
-            _machine.DumpHeld = true;
-            _machine.Memory.WritePagemap(CheckpointImages.DirectoryIn(directory));
-        }, cancellationToken);
-        return new HeldDump(this, _machine);
-    }
+    public Task DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken) =>
+        StepAsync("dump metadata", () => _machine.Memory.WritePagemap(CheckpointImages.DirectoryIn(directory)), cancellationToken);
 
     public Task<MemoryTrackerAvailability> GetAvailabilityAsync(CancellationToken cancellationToken) => Task.FromResult(MemoryTrackerAvailability.Yes);
 
@@ -134,7 +125,7 @@ internal sealed class DaemonLife :
 
     Task IMemoryArrivals.RemoveAsync(string migrationDirectory) => StepAsync("remove memory", () => _machine.ArrivedPages = null, CancellationToken.None);
 
-    public Task UndoAsync(string cgroupDirectory, string directory) => StepAsync("make whole", () => _machine.DumpHeld = false, CancellationToken.None);
+    public Task UndoAsync(string cgroupDirectory, string directory) => StepAsync("make whole", () => { }, CancellationToken.None);
 
     public Task FreezeAsync(string cgroupDirectory, TimeSpan timeout, CancellationToken cancellationToken) => StepAsync("freeze", () => _machine.Frozen = true, cancellationToken);
 
@@ -276,11 +267,6 @@ internal sealed class DaemonLife :
     {
         await StepAsync("open", () => { }, cancellationToken);
         return _machine.Arrival is { } arrival ? new ArrivingContainer(this, _machine, arrival) : null;
-    }
-
-    private sealed class HeldDump(DaemonLife life, Machine machine) : IMetadataDump
-    {
-        public async ValueTask DisposeAsync() => await life.StepAsync("let dump end", () => machine.DumpHeld = false, CancellationToken.None);
     }
 
     private static bool IsProbe(string directory) => directory.Contains("/probe", StringComparison.Ordinal);

@@ -20,9 +20,6 @@ internal sealed class Machine(string name, string directory)
 
     public bool Fenced { get; set; }
 
-    /// <summary>CRIU waits with its hands in the container.</summary>
-    public bool DumpHeld { get; set; }
-
     public bool Refused { get; set; }
 
     /// <summary>As JSON; null is the policy that never restarts.</summary>

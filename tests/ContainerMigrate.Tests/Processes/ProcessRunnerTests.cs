@@ -201,4 +201,27 @@ public sealed class ProcessRunnerTests
             await Task.Delay(5);
         }
     }
+
+    [Fact]
+    public async Task ShowsFilesInThePlaceOfOthersToTheProgramAlone()
+    {
+        var directory = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            var (shown, hidden) = (Path.Combine(directory, "shown"), Path.Combine(directory, "hidden"));
+            await File.WriteAllTextAsync(shown, "shown", TestContext.Current.CancellationToken);
+            await File.WriteAllTextAsync(hidden, "hidden", TestContext.Current.CancellationToken);
+
+            var result = await Runner.RunAsync(new ProcessCommand("cat", hidden) { Overmounts = [new Overmount(shown, hidden)] }, CancellationToken.None);
+
+            result.StandardOutput.ShouldBe("shown");
+            (await File.ReadAllTextAsync(hidden, TestContext.Current.CancellationToken)).ShouldBe("hidden");
+            var missing = await Runner.RunAsync(new ProcessCommand("cat", hidden) { Overmounts = [new Overmount(shown + "2", hidden)] }, CancellationToken.None);
+            missing.FailureReason.ShouldContain($"mounting {shown}2 over {hidden}: No such file or directory");
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
 }
