@@ -83,7 +83,11 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
             "runc", "--root", container.RuncRoot, "checkpoint", "--leave-running", "--tcp-established", "--file-locks", "--empty-ns", "network",
             "--image-path", CheckpointImages.DirectoryIn(directory), "--work-path", WorkIn(directory), container.Reference.Id)
         {
-            Environment = new Dictionary<string, string?> { ["HOME"] = _homeDirectory },
+            Environment = new Dictionary<string, string?>
+            {
+                ["HOME"] = _homeDirectory,
+                ["PATH"] = $"{RestoreLayout.CriuProgramsDirectory}:{Environment.GetEnvironmentVariable("PATH") ?? "/usr/sbin:/usr/bin:/sbin:/bin"}",
+            },
             Timeout = LastResort,
         };
     }

@@ -19,6 +19,9 @@ public sealed class RestoreLayout
     /// <summary>The prestart hook that fences the network namespace before the runtime attaches it.</summary>
     public static string FenceHookPath => HookDirectory + "/ctmigrate-fence-hook";
 
+    /// <summary>Programs that CRIU is to find before the ones of the host.</summary>
+    public static string CriuProgramsDirectory => HookDirectory + "/criu-path";
+
     public string RestoresDirectory => Path.Combine(_stateDirectory, "restores");
 
     /// <summary>The wrapper refuses to start a container that is named here; the file's one line says why.</summary>
