@@ -47,7 +47,7 @@ install: publish ## programs, hooks, unit and default configuration, below DESTD
 	install -m 755 -t $(DESTDIR)/usr/lib/ctmigrate $(PUBLISH)/ctmigrate $(PUBLISH)/ctmigrated \
 	  hooks/ctmigrate-runc hooks/ctmigrate-criu-hook hooks/ctmigrate-fence-hook
 	install -m 644 -t $(DESTDIR)/usr/lib/ctmigrate hooks/ctmigrate-restore-lib
-	install -D -m 755 -t $(DESTDIR)/usr/lib/ctmigrate/criu-path hooks/criu-path/tar
+	install -D -m 755 -t $(DESTDIR)/usr/lib/ctmigrate/criu-path hooks/criu-path/criu hooks/criu-path/tar
 	ln -sf ../lib/ctmigrate/ctmigrate $(DESTDIR)/usr/bin/ctmigrate
 	ln -sf ../lib/ctmigrate/ctmigrated $(DESTDIR)/usr/sbin/ctmigrated
 	ln -sf /usr/lib/ctmigrate/ctmigrate-runc $(DESTDIR)/usr/local/sbin/runc

@@ -39,34 +39,10 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     }
 
     /// <inheritdoc/>
-    public Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
+    public async Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(container);
-        return DumpAsync(Checkpoint(container, directory), directory, cancellationToken);
-    }
-
-    /// <inheritdoc/>
-    public async Task DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(container);
-        await using var memory = await LeftOutMemory.FindAsync(container.CgroupDirectory);
-        await DumpAsync(Checkpoint(container, directory) with { Overmounts = memory.Overmounts }, directory, cancellationToken);
-        memory.Complete(CheckpointImages.DirectoryIn(directory));
-    }
-
-    /// <inheritdoc/>
-    public async Task UndoAsync(string cgroupDirectory, string directory)
-    {
-        await AbandonedCheckpoint.AwaitEndAsync(directory);
-        if (SocketRepair.End(cgroupDirectory) is > 0 and var sockets)
-        {
-            LogRepaired(sockets);
-        }
-    }
-
-    private async Task DumpAsync(ProcessCommand checkpoint, string directory, CancellationToken cancellationToken)
-    {
-        var result = await _processes.RunAsync(checkpoint, CancellationToken.None);
+        var result = await _processes.RunAsync(Checkpoint(container, directory), CancellationToken.None);
         cancellationToken.ThrowIfCancellationRequested();
         if (result.ExitCode != 0)
         {
@@ -74,6 +50,32 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
         }
 
         ArmTimers(CheckpointImages.DirectoryIn(directory));
+    }
+
+    /// <inheritdoc/>
+    public async Task<IMetadataDump> PrepareMetadataDumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(container);
+        cancellationToken.ThrowIfCancellationRequested();
+        return await MetadataDump.PrepareAsync(
+            _processes, Checkpoint(container, directory), container.CgroupDirectory, directory, ArmTimers, result => Explain(result, directory));
+    }
+
+    /// <inheritdoc/>
+    public async Task LetGoAsync(string directory)
+    {
+        CriuGate.Abandon(directory);
+        await AbandonedCheckpoint.AwaitEndAsync(directory);
+    }
+
+    /// <inheritdoc/>
+    public async Task UndoAsync(string cgroupDirectory, string directory)
+    {
+        await LetGoAsync(directory);
+        if (SocketRepair.End(cgroupDirectory) is > 0 and var sockets)
+        {
+            LogRepaired(sockets);
+        }
     }
 
     private ProcessCommand Checkpoint(SourceContainer container, string directory)

@@ -44,6 +44,8 @@ internal sealed class ChildProcess : IRunningProcess
 
     public int Id { get; }
 
+    public bool HasEnded => _exit.Task.IsCompleted;
+
     public Stream StandardInput { get; }
 
     public Stream StandardOutput { get; }

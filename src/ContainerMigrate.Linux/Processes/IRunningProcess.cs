@@ -5,6 +5,8 @@ public interface IRunningProcess : IAsyncDisposable
 {
     int Id { get; }
 
+    bool HasEnded { get; }
+
     /// <summary>Disposing it closes the program's standard input.</summary>
     Stream StandardInput { get; }
 

@@ -12,17 +12,20 @@ public interface ICheckpointEngine
     /// <exception cref="Migration.MigrationException">CRIU refused; the cause is the root line of its log.</exception>
     Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken);
 
-    /// <summary>
-    /// Dumps everything but anonymous private memory: pagemaps say which pages there are, without their content (CRIU's lazy pages).
-    /// </summary>
-    /// <param name="container">The frozen container.</param>
+    /// <summary>Readies a dump of everything but private anonymous memory, while the container runs.</summary>
+    /// <param name="container">The running container.</param>
     /// <param name="directory">As for <see cref="DumpAsync"/>.</param>
-    /// <param name="cancellationToken">As for <see cref="DumpAsync"/>.</param>
-    /// <exception cref="Migration.MigrationException">CRIU refused; the cause is the root line of its log.</exception>
-    Task DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken);
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>To be disposed of before the container thaws.</returns>
+    /// <exception cref="Migration.MigrationException">It cannot be done here.</exception>
+    Task<IMetadataDump> PrepareMetadataDumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken);
+
+    /// <summary>Ends what a daemon that died had readied, and waits for a dump that it left under way.</summary>
+    /// <param name="directory">As for <see cref="DumpAsync"/>.</param>
+    Task LetGoAsync(string directory);
 
     /// <summary>Makes a frozen container whole again after a dump that may have been killed half way; harmless after one that was not.</summary>
     /// <param name="cgroupDirectory">The container's cgroup; success when it is gone.</param>
-    /// <param name="directory">As for <see cref="DumpAsync"/>. A dump that a daemon left under way when it died is waited for.</param>
+    /// <param name="directory">As for <see cref="DumpAsync"/>. What is there is let go (<see cref="LetGoAsync"/>).</param>
     Task UndoAsync(string cgroupDirectory, string directory);
 }

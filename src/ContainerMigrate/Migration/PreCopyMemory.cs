@@ -15,9 +15,14 @@ namespace ContainerMigrate.Migration;
 internal sealed class PreCopyMemory(
     MigrationEnvironment environment, SourceStreams streams, SourceContainer container, IMigrationJournal journal, MigrationProgress progress, TravellingMemory memory, MemoryRounds rounds) : ISourceMemory
 {
+    private IMetadataDump? _dump;
+    private Task? _dumpEnd;
+
     public bool IsLazy => true;
 
     public int Rounds => rounds.Count;
+
+    private string Images => CheckpointImages.DirectoryIn(journal.Directory);
 
     public TimeSpan Stopped => memory.Stopped;
 
@@ -27,27 +32,29 @@ internal sealed class PreCopyMemory(
     {
         progress.Say("pre-copy");
         await rounds.RunAsync(bytesPerSecond, late, cancellationToken);
+        Directory.CreateDirectory(Images);
+        _dump = await environment.Checkpoints.PrepareMetadataDumpAsync(container, journal.Directory, cancellationToken);
     }
 
     public async Task GoFrozenAsync(Func<CancellationToken, Task> sendFiles, PhaseClock clock, CancellationToken cancellationToken)
     {
         progress.Say("dumping");
         using var together = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var images = Directory.CreateDirectory(CheckpointImages.DirectoryIn(journal.Directory)).FullName;
         await SideBySide.RunAsync(together, DumpAsync(), SendAsync());
         clock.Mark("files"); // as far as they took longer than the dump
 
         // CRIU has said by now which pages exist, and its own work in the processes is seen by this scan.
         await memory.ScanAsync(cancellationToken);
-        memory.ExpectExactly(LeftOut(images));
+        memory.ExpectExactly(LeftOut(Images));
         await SendPendingAsync("sending what is left of memory", cancellationToken);
         clock.Mark("copy");
-        await streams.SendImagesAsync(images, cancellationToken);
+        _dumpEnd = _dump!.DisposeAsync().AsTask(); // need not be waited for
+        await streams.SendImagesAsync(Images, cancellationToken);
         clock.Mark("transfer");
 
         async Task DumpAsync()
         {
-            await environment.Checkpoints.DumpMetadataAsync(container, journal.Directory, together.Token);
+            await (_dump ?? throw new InvalidOperationException("rounds come first")).RunAsync(together.Token);
             clock.Mark("dump");
         }
 
@@ -59,7 +66,14 @@ internal sealed class PreCopyMemory(
         }
     }
 
-    public ValueTask DisposeAsync() => memory.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await memory.DisposeAsync();
+        if ((_dumpEnd ?? _dump?.DisposeAsync().AsTask()) is { } end)
+        {
+            await end;
+        }
+    }
 
     private async Task SendPendingAsync(string activity, CancellationToken cancellationToken)
     {

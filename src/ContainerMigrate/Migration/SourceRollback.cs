@@ -26,6 +26,10 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
         {
             await UnfreezeAsync(journal, cancellationToken);
         }
+        else
+        {
+            await environment.Checkpoints.LetGoAsync(journal.Directory);
+        }
 
         environment.Refusals.Allow(id);
         if (journal.Value(JournalKeys.RestartPolicy) is JsonObject policy)

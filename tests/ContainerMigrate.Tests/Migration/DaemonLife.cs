@@ -108,8 +108,11 @@ internal sealed class DaemonLife :
     public Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken) =>
         StepAsync("dump", () => File.WriteAllText(Path.Combine(CheckpointImages.DirectoryIn(directory), "pages-1.img"), "pages"), cancellationToken);
 
-    public Task DumpMetadataAsync(SourceContainer container, string directory, CancellationToken cancellationToken) =>
-        StepAsync("dump metadata", () => _machine.Memory.WritePagemap(CheckpointImages.DirectoryIn(directory)), cancellationToken);
+    public async Task<IMetadataDump> PrepareMetadataDumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
+    {
+        await StepAsync("ready the dump", () => _machine.DumpHeld = true, cancellationToken);
+        return new ReadyDump(this, _machine, CheckpointImages.DirectoryIn(directory));
+    }
 
     public Task<MemoryTrackerAvailability> GetAvailabilityAsync(CancellationToken cancellationToken) => Task.FromResult(MemoryTrackerAvailability.Yes);
 
@@ -125,7 +128,9 @@ internal sealed class DaemonLife :
 
     Task IMemoryArrivals.RemoveAsync(string migrationDirectory) => StepAsync("remove memory", () => _machine.ArrivedPages = null, CancellationToken.None);
 
-    public Task UndoAsync(string cgroupDirectory, string directory) => StepAsync("make whole", () => { }, CancellationToken.None);
+    public Task LetGoAsync(string directory) => StepAsync("let dump go", () => _machine.DumpHeld = false, CancellationToken.None);
+
+    public Task UndoAsync(string cgroupDirectory, string directory) => StepAsync("make whole", () => _machine.DumpHeld = false, CancellationToken.None);
 
     public Task FreezeAsync(string cgroupDirectory, TimeSpan timeout, CancellationToken cancellationToken) => StepAsync("freeze", () => _machine.Frozen = true, cancellationToken);
 
@@ -267,6 +272,13 @@ internal sealed class DaemonLife :
     {
         await StepAsync("open", () => { }, cancellationToken);
         return _machine.Arrival is { } arrival ? new ArrivingContainer(this, _machine, arrival) : null;
+    }
+
+    private sealed class ReadyDump(DaemonLife life, Machine machine, string images) : IMetadataDump
+    {
+        public Task RunAsync(CancellationToken cancellationToken) => life.StepAsync("dump metadata", () => machine.Memory.WritePagemap(images), cancellationToken);
+
+        public async ValueTask DisposeAsync() => await life.StepAsync("let dump end", () => machine.DumpHeld = false, CancellationToken.None);
     }
 
     private static bool IsProbe(string directory) => directory.Contains("/probe", StringComparison.Ordinal);

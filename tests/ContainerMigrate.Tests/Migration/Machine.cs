@@ -20,6 +20,9 @@ internal sealed class Machine(string name, string directory)
 
     public bool Fenced { get; set; }
 
+    /// <summary>Somebody is about to dump the container.</summary>
+    public bool DumpHeld { get; set; }
+
     public bool Refused { get; set; }
 
     /// <summary>As JSON; null is the policy that never restarts.</summary>

@@ -137,7 +137,7 @@ internal sealed class TwoHosts : IDisposable
     public void ShouldRunOnSource()
     {
         _ranTwice.ShouldBeNull();
-        (From.Exists, From.Frozen, From.Fenced, From.Refused).ShouldBe((true, false, false, false), Trace);
+        (From.Exists, From.Frozen, From.Fenced, From.Refused, From.DumpHeld).ShouldBe((true, false, false, false, false), Trace);
         To.ArrivedPages.ShouldBeNull(Trace);
         From.Policy.ShouldBe(Machine.Always.ToJsonString(), Trace);
         To.Arrival.ShouldBeNull(Trace);
@@ -153,7 +153,7 @@ internal sealed class TwoHosts : IDisposable
     public void ShouldRunOnDestination()
     {
         _ranTwice.ShouldBeNull();
-        (From.Exists, From.Refused).ShouldBe((false, false), Trace);
+        (From.Exists, From.Refused, From.DumpHeld).ShouldBe((false, false, false), Trace);
         if (To.ArrivedPages is { } arrived)
         {
             // What it has beyond that was unmapped before the freeze.

@@ -1,6 +1,5 @@
 using ContainerMigrate.Images;
 using ContainerMigrate.Linux.Cgroups;
-using ContainerMigrate.Linux.Processes;
 using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
 
@@ -10,7 +9,7 @@ namespace ContainerMigrate.Linux.Criu.Metadata;
 /// Keeps CRIU from reading the memory that a lazy restore brings, and puts into the images what they then lack. CRIU's own way, <c>dump --lazy-pages</c>,
 /// puts every page that it leaves out into a pipe: 0.1 s for each GiB. Here it sees a <see cref="PagemapStandIn"/>, in which there are no such pages.
 /// </summary>
-internal sealed class LeftOutMemory : IAsyncDisposable
+internal sealed class LeftOutMemory
 {
     // A stand-in has as much memory as CRIU is to dump by itself. A process with more of that is dumped whole.
     private const long MaxKeptBytes = 256 << 20;
@@ -19,31 +18,37 @@ internal sealed class LeftOutMemory : IAsyncDisposable
     private const ulong GapBytes = 8 * MemoryPage.Bytes;
 
     private readonly List<FrozenProcess> _processes = [];
-    private readonly List<PagemapStandIn> _standIns = [];
-    private readonly List<Overmount> _overmounts = [];
+    private readonly List<StandInGroup> _groups = [];
 
     private LeftOutMemory()
     {
     }
 
     /// <summary>What CRIU has to see.</summary>
-    internal IReadOnlyList<Overmount> Overmounts => _overmounts;
+    internal IReadOnlyList<StandInGroup> Groups => _groups;
 
     /// <summary>Looks at all processes of a frozen container.</summary>
     /// <exception cref="MigrationException">They cannot be looked at.</exception>
-    internal static async Task<LeftOutMemory> FindAsync(string cgroupDirectory)
+    internal static LeftOutMemory Find(string cgroupDirectory)
     {
         var memory = new LeftOutMemory();
         try
         {
-            await memory.FindAllAsync(cgroupDirectory);
-            return memory;
+            foreach (var id in ProcessCgroup.ReadProcesses(cgroupDirectory))
+            {
+                if (FrozenProcess.Read(id) is { } process)
+                {
+                    memory._processes.Add(process);
+                }
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            await memory.DisposeAsync();
-            throw new MigrationException("dump", $"the container's memory cannot be kept out of the dump: {e.Message}", "migrate with --mode stop-and-copy", e);
+            throw new MigrationException("dump", $"the container's memory cannot be looked at: {e.Message}", "migrate with --mode stop-and-copy", e);
         }
+
+        memory.Group();
+        return memory;
     }
 
     /// <summary>Adds to the pagemaps of a dump the pages that it did not see, as left out.</summary>
@@ -63,45 +68,19 @@ internal sealed class LeftOutMemory : IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    // Guard pages have to be just where they are; pages may be in more places.
+    private void Group()
     {
-        foreach (var standIn in _standIns)
-        {
-            await standIn.DisposeAsync();
-        }
-    }
-
-    private async Task FindAllAsync(string cgroupDirectory)
-    {
-        foreach (var id in ProcessCgroup.ReadProcesses(cgroupDirectory))
-        {
-            if (FrozenProcess.Read(id) is { } process)
-            {
-                _processes.Add(process);
-            }
-        }
-
-        // Guard pages have to be just where they are; pages may be in more places.
-        List<(PageSet Guards, PageSet Pages, List<FrozenProcess> Processes)> groups = [];
         foreach (var process in _processes.Where(p => p.Kept.Bytes <= MaxKeptBytes))
         {
-            var group = groups.Find(g => g.Guards.Ranges.SequenceEqual(process.Guards.Ranges) && g.Pages.Bytes + process.Kept.Bytes <= MaxKeptBytes);
-            if (group.Processes is null)
+            var group = _groups.Find(g => g.Guards.Ranges.SequenceEqual(process.Guards.Ranges) && g.Pages.Bytes + process.Kept.Bytes <= MaxKeptBytes);
+            if (group is null)
             {
-                group = (process.Guards, new PageSet(), []);
-                groups.Add(group);
+                _groups.Add(group = new StandInGroup(process.Guards));
             }
 
-            group.Pages.UnionWith(process.Kept);
+            group.Pages.UnionWith(Join(process.Kept));
             group.Processes.Add(process);
-        }
-
-        foreach (var (guards, pages, processes) in groups)
-        {
-            var standIn = await PagemapStandIn.StartAsync(Join(pages), guards);
-            _standIns.Add(standIn);
-            _overmounts.AddRange(processes.Select(p => new Overmount(standIn.Pagemap, $"/proc/{p.Id}/pagemap")));
         }
     }
 

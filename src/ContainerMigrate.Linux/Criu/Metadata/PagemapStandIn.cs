@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using ContainerMigrate.Linux.Interop;
 using ContainerMigrate.Linux.Memory;
 using ContainerMigrate.Linux.Processes;
@@ -21,21 +22,22 @@ internal sealed class PagemapStandIn : IAsyncDisposable
 
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(5);
 
-    private readonly TaskCompletionSource _end = new();
+    // On the stand-in's thread: a tracee answers only to the thread that seized it. No work ends its life.
+    private readonly BlockingCollection<Action> _work = [];
     private readonly Task<bool> _life;
+    private Tracee? _tracee;
+    private int _id;
 
-    private PagemapStandIn(PageSet pages, PageSet guards, TaskCompletionSource<int> ready) =>
-        _life = DedicatedThread.RunAsync("stand-in", () => Live(pages, guards, ready));
+    private PagemapStandIn(TaskCompletionSource<int> ready) => _life = DedicatedThread.RunAsync("stand-in", () => Live(ready));
 
     internal string Pagemap { get; private set; } = "";
 
-    /// <param name="pages">Where it has pages: as many of memory.</param>
-    /// <param name="guards">Where it has guard pages.</param>
+    /// <summary>Starts one that has no pages to speak of.</summary>
     /// <exception cref="IOException">It cannot be made.</exception>
-    internal static async Task<PagemapStandIn> StartAsync(PageSet pages, PageSet guards)
+    internal static async Task<PagemapStandIn> StartAsync()
     {
         var ready = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var standIn = new PagemapStandIn(pages, guards, ready);
+        var standIn = new PagemapStandIn(ready);
         if (await Task.WhenAny(ready.Task, standIn._life) != ready.Task)
         {
             await standIn._life; // throws
@@ -45,15 +47,37 @@ internal sealed class PagemapStandIn : IAsyncDisposable
         return standIn;
     }
 
+    /// <summary>Gives it pages, as many of memory, and guard pages; once.</summary>
+    /// <exception cref="IOException">It cannot have them there.</exception>
+    internal async Task FurnishAsync(PageSet pages, PageSet guards)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _work.Add(() =>
+        {
+            try
+            {
+                Furnish(pages, guards);
+                done.SetResult();
+            }
+            catch (IOException e)
+            {
+                done.SetException(e);
+            }
+        });
+        await done.Task;
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        _end.TrySetResult();
-        await _life;
+        if (!_work.IsAddingCompleted)
+        {
+            _work.CompleteAdding();
+            await _life;
+        }
     }
 
-    // The whole life on one thread: a tracee answers only to the thread that seized it.
-    private bool Live(PageSet pages, PageSet guards, TaskCompletionSource<int> ready)
+    private bool Live(TaskCompletionSource<int> ready)
     {
         var child = ChildLauncher.Launch(new ProcessCommand("sleep", "infinity"));
         try
@@ -61,9 +85,13 @@ internal sealed class PagemapStandIn : IAsyncDisposable
             child.Input.Dispose();
             child.Output.Dispose();
             child.Error.Dispose();
-            Furnish(child.Pid, pages, guards);
+            Seize(child.Pid);
             ready.SetResult(child.Pid);
-            _end.Task.Wait();
+            foreach (var work in _work.GetConsumingEnumerable())
+            {
+                work();
+            }
+
             return true;
         }
         finally
@@ -74,20 +102,25 @@ internal sealed class PagemapStandIn : IAsyncDisposable
         }
     }
 
-    private static void Furnish(int id, PageSet pages, PageSet guards)
+    private void Seize(int id)
     {
-        var tracee = new Tracee(id);
-        if (tracee.SeizeForLife() is var error and not 0)
+        _id = id;
+        _tracee = new Tracee(id);
+        if (_tracee.SeizeForLife() is var error and not 0)
         {
             throw Errno.Exception($"seizing process {id}", error);
         }
 
-        tracee.Interrupt();
-        if (tracee.WaitForTrap(StopLimit) != TraceStop.Trap)
+        _tracee.Interrupt();
+        if (_tracee.WaitForTrap(StopLimit) != TraceStop.Trap)
         {
             throw new IOException($"process {id} does not stop");
         }
+    }
 
+    private void Furnish(PageSet pages, PageSet guards)
+    {
+        var (id, tracee) = (_id, _tracee!);
         using var memory = File.OpenHandle($"/proc/{id}/mem");
         var instruction = VdsoSystemCall.Find(id, memory) ?? throw new IOException($"process {id} has no vDSO with a system call instruction");
         var registers = tracee.ReadRegisters();

@@ -17,7 +17,8 @@ public sealed class PagemapStandInTests
     {
         var pages = PageSet.Of(Pages(0, 3), Pages(100, 1), Pages(5000, 300));
         var guards = PageScan.KnowsGuards ? PageSet.Of(Pages(200, 2)) : new PageSet();
-        await using var standIn = await PagemapStandIn.StartAsync(pages, guards);
+        await using var standIn = await PagemapStandIn.StartAsync();
+        await standIn.FurnishAsync(pages, guards);
 
         var found = Find(standIn, 0, PageScan.Foreign, PageScan.Present | PageScan.Swapped);
         var missing = PageSet.Of(pages.Ranges);
@@ -34,7 +35,7 @@ public sealed class PagemapStandInTests
     [Fact]
     public async Task IsGoneAfterwards()
     {
-        var standIn = await PagemapStandIn.StartAsync(new PageSet(), new PageSet());
+        var standIn = await PagemapStandIn.StartAsync();
         var process = Path.GetDirectoryName(standIn.Pagemap)!;
         Directory.Exists(process).ShouldBeTrue();
 
@@ -48,7 +49,9 @@ public sealed class PagemapStandInTests
     {
         var beyond = PageSet.Of(new AddressRange(0x8000_0000_0000, 0x8000_0000_1000));
 
-        var e = await Should.ThrowAsync<IOException>(() => PagemapStandIn.StartAsync(beyond, new PageSet()));
+        await using var standIn = await PagemapStandIn.StartAsync();
+
+        var e = await Should.ThrowAsync<IOException>(() => standIn.FurnishAsync(beyond, new PageSet()));
 
         e.Message.ShouldStartWith("mmap in process");
     }
