@@ -22,6 +22,9 @@ public sealed record ContainerManifest
     /// <summary>True when the container's standard streams are a pseudo-terminal.</summary>
     public bool HasTerminal { get; init; }
 
+    /// <summary>What init's descriptors 0 to 2 led to when it was started, as runc has noted it: <c>/dev/null</c>, <c>pipe:[4711]</c>. Empty when nobody knows.</summary>
+    public IReadOnlyList<string> StandardStreams { get; init => field = value ?? []; } = [];
+
     public ImageIdentity? Image { get; init; }
 
     /// <summary>Links of the container's network namespace, loopback left out.</summary>

@@ -7,6 +7,7 @@ public static class ManifestValidator
     private const int MaxNameLength = 255;
     private const int MaxListLength = 256;
     private const int MaxTextLength = 4096;
+    private const int MaxStreams = 3;
 
     // A pebibyte: sums of such figures stay far from the end of a long.
     private const long MaxBytes = 1L << 50;
@@ -35,6 +36,11 @@ public static class ManifestValidator
         if (manifest.Links.Any(l => l is null || l.Addresses.Any(a => a is null) || l.Routes.Any(r => r is null)) || manifest.Mounts.Any(m => m is null))
         {
             return "a list holds null";
+        }
+
+        if (manifest.StandardStreams.Count > MaxStreams || manifest.StandardStreams.Any(s => s is null or { Length: > MaxTextLength }))
+        {
+            return "what its standard streams are is no list of three";
         }
 
         if (manifest.Links.DistinctBy(l => l.Name).Count() != manifest.Links.Count)

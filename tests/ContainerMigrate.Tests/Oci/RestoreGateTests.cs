@@ -77,6 +77,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         _gate.Prepare();
         await CreateAsync();
         using var create = Open("create");
+        using var images = Open("images");
         using var gate = Open("gate");
         int? attached = null;
 
@@ -86,8 +87,12 @@ public sealed class RestoreGateTests : IAsyncDisposable
             return Task.CompletedTask;
         });
         ReadLine(create).ShouldBe($"restore {Images} {Work}");
+        ReadLine(images).ShouldBe("go");
         File.ReadAllLines(_gate.CriuConfigPath).ShouldBe(
-            ["tcp-established", $"cgroup-root :{Cgroup}", $"log-file {Work}/restore.log", "action-script /usr/lib/ctmigrate/ctmigrate-criu-hook"]);
+        [
+            "tcp-established", $"cgroup-root :{Cgroup}", "action-script /usr/lib/ctmigrate/ctmigrate-criu-hook",
+            $"images-dir {Images}", $"work-dir {Work}", $"log-file {Work}/restore.log",
+        ]);
         Say($"ns {Environment.ProcessId}");
         Say("start");
         Say($"restored {Environment.ProcessId}");
@@ -101,6 +106,28 @@ public sealed class RestoreGateTests : IAsyncDisposable
         Say("warning nothing serious");
         Say("result 0 restored");
         (await _gate.WaitForResultAsync(Token)).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task BeginsBeforeTheImagesAreThereWhereItCan()
+    {
+        _gate.Prepare();
+        using var create = Open("create");
+        using var images = Open("images");
+        await CreateAsync(["/dev/null", "pipe:[4711]", "pipe:[4712]"]);
+
+        var line = ReadLine(create).Split(' ');
+        line[0].ShouldBe("restore");
+        File.ReadAllText(Path.Combine(line[1], "descriptors.json")).ShouldBe("""["/dev/null","pipe:[4711]","pipe:[4712]"]""");
+        File.ReadAllText(_gate.CriuConfigPath).ShouldContain("action-script");
+
+        var restore = _gate.RestoreAsync(Images, Work, lazy: true, Starting, Token);
+        ReadLine(images).ShouldBe("go");
+        File.ReadAllLines(_gate.CriuConfigPath)[3..].ShouldBe([$"images-dir {Images}", $"work-dir {Work}", $"log-file {Work}/restore.log", "lazy-pages"]);
+        Say($"ns {Environment.ProcessId}");
+        Say($"restored {Environment.ProcessId}");
+        await restore;
+        File.ReadAllLines(_gate.CriuConfigPath).Length.ShouldBe(3, "what was for this restore only");
     }
 
     [Fact]
@@ -131,7 +158,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         File.WriteAllText(ConfigPath, config);
         _gate.Prepare();
 
-        (await Should.ThrowAsync<MigrationException>(CreateAsync)).Failure.Cause.ShouldStartWith(ConfigPath);
+        (await Should.ThrowAsync<MigrationException>(() => CreateAsync())).Failure.Cause.ShouldStartWith(ConfigPath);
     }
 
     [Theory]
@@ -143,7 +170,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         _gate.Prepare();
         Say(line);
 
-        (await Should.ThrowAsync<MigrationException>(() => _gate.WaitForCreateAsync(Starting, Token))).Failure.Cause.ShouldContain("instead of a bundle");
+        (await Should.ThrowAsync<MigrationException>(() => _gate.WaitForCreateAsync([], Starting, Token))).Failure.Cause.ShouldContain("instead of a bundle");
     }
 
     [Fact]
@@ -152,7 +179,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         _gate.Prepare();
         Write("\n\nwarning one\nwarn");
         Write($"ing two\ncreate 42 0 {_bundle}\n");
-        await _gate.WaitForCreateAsync(Starting, Token);
+        await _gate.WaitForCreateAsync([], Starting, Token);
         Write(new string('x', 10000)); // nobody keeps the contract here; what follows is understood again
         Write($"\nns {Environment.ProcessId}\nrestored {Environment.ProcessId}\n");
 
@@ -170,7 +197,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         _gate.Prepare();
         Say(line);
 
-        (await Should.ThrowAsync<MigrationException>(() => _gate.WaitForCreateAsync(Starting, Token))).Failure.Cause.ShouldBe(cause);
+        (await Should.ThrowAsync<MigrationException>(() => _gate.WaitForCreateAsync([], Starting, Token))).Failure.Cause.ShouldBe(cause);
     }
 
     [Fact]
@@ -178,7 +205,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
     {
         _gate.Prepare();
 
-        var failure = await Should.ThrowAsync<MigrationException>(() => _gate.WaitForCreateAsync(Task.FromResult<string?>("no such image"), Token));
+        var failure = await Should.ThrowAsync<MigrationException>(() => _gate.WaitForCreateAsync([], Task.FromResult<string?>("no such image"), Token));
 
         failure.Failure.Cause.ShouldBe("no such image");
     }
@@ -188,7 +215,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
     {
         _gate.Prepare();
 
-        var failure = await Should.ThrowAsync<MigrationException>(() => _gate.WaitForCreateAsync(Task.FromResult<string?>(null), Token));
+        var failure = await Should.ThrowAsync<MigrationException>(() => _gate.WaitForCreateAsync([], Task.FromResult<string?>(null), Token));
 
         failure.Failure.Cause.ShouldContain("returned before the container was restored");
     }
@@ -350,7 +377,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
     public async Task DisposeEndsEveryWait()
     {
         _gate.Prepare();
-        var created = _gate.WaitForCreateAsync(Starting, Token);
+        var created = _gate.WaitForCreateAsync([], Starting, Token);
 
         await _gate.DisposeAsync();
         await _gate.DisposeAsync();
@@ -364,7 +391,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
     {
         _gate.Prepare();
         using var cancel = new CancellationTokenSource();
-        var created = _gate.WaitForCreateAsync(Starting, cancel.Token);
+        var created = _gate.WaitForCreateAsync([], Starting, cancel.Token);
 
         await cancel.CancelAsync();
 
@@ -414,10 +441,10 @@ public sealed class RestoreGateTests : IAsyncDisposable
     private RestoreGate NewGate() => new(
         Restore, new RestoreTimeouts(TimeSpan.FromSeconds(2.5), TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(2)), NullLogger.Instance);
 
-    private Task CreateAsync()
+    private Task CreateAsync(IReadOnlyList<string>? standardStreams = null)
     {
         Say($"create 42 0 {_bundle}");
-        return _gate.WaitForCreateAsync(Starting, Token);
+        return _gate.WaitForCreateAsync(standardStreams ?? [], Starting, Token);
     }
 
     private static bool At(Barrier go, Func<bool> claim)

@@ -65,6 +65,7 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
                 Name = name,
                 Paused = state.Flag("Paused"),
                 HasTerminal = inspect.Object("Config").Flag("Tty"),
+                StandardStreams = Oci.RecordedStreams.Read(options.RuncRoot, id),
                 Image = await images.IdentifyAsync(inspect, cancellationToken),
                 Links = links,
                 Mounts = DockerSettingsReader.DescribeMounts(inspect),

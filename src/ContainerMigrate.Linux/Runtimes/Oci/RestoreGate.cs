@@ -38,6 +38,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
     private string? _bundle;
     private string? _cgroupPath;
     private IReadOnlyDictionary<string, string> _sysctls = new Dictionary<string, string>();
+    private bool _begun;
     private volatile bool _disposed;
 
     /// <param name="directory"><see cref="RestoreLayout.RestoreDirectory"/> of the container.</param>
@@ -72,7 +73,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
         }
 
         Directory.CreateDirectory(_directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        foreach (var pipe in (ReadOnlySpan<string>)["events", "create", "gate"])
+        foreach (var pipe in (ReadOnlySpan<string>)["events", "create", "images", "gate"])
         {
             DurableFile.CreateFifo(Path.Combine(_directory, pipe));
         }
@@ -98,10 +99,14 @@ public sealed partial class RestoreGate : IAsyncDisposable
         Listen();
     }
 
-    /// <summary>Returns once the runtime has called <c>create</c>, and edits the bundle's configuration for the restore.</summary>
+    /// <summary>
+    /// Returns once the runtime has called <c>create</c>, and edits the bundle's configuration for the restore. Where it is known what runc asks for before it
+    /// calls CRIU, it begins, and CRIU waits for the images.
+    /// </summary>
+    /// <param name="standardStreams">Of the source's container: <see cref="Containers.ContainerManifest.StandardStreams"/>.</param>
     /// <param name="startFailed">Completes with a reason when the runtime's start has failed before that.</param>
     /// <exception cref="MigrationException">The wrapper refused or the runtime never called it.</exception>
-    public async Task WaitForCreateAsync(Task<string?> startFailed, CancellationToken cancellationToken)
+    public async Task WaitForCreateAsync(IReadOnlyList<string> standardStreams, Task<string?> startFailed, CancellationToken cancellationToken)
     {
         var created = await NextAsync("create", startFailed, cancellationToken);
         // "<wrapper-pid> <has-console> <bundle>"
@@ -128,6 +133,15 @@ public sealed partial class RestoreGate : IAsyncDisposable
         {
             throw new MigrationException("restore", $"{path}: {e.Message}", innerException: e);
         }
+
+        if (standardStreams.Count > 0)
+        {
+            var early = Directory.CreateDirectory(Path.Combine(_directory, "early")).FullName;
+            await File.WriteAllTextAsync(Path.Combine(early, "descriptors.json"), JsonSerializer.Serialize(standardStreams, StreamsJson.Default.IReadOnlyListString), cancellationToken);
+            WriteCriuConfig([]);
+            Send("create", $"restore {early} {early}");
+            _begun = true;
+        }
     }
 
     /// <summary>Hands over the images and returns when the tree is rebuilt and held at the gate.</summary>
@@ -137,8 +151,18 @@ public sealed partial class RestoreGate : IAsyncDisposable
     public async Task RestoreAsync(
         string imagesDirectory, string workDirectory, bool lazy, Task<string?> startFailed, CancellationToken cancellationToken, Func<int, Task>? attachNetwork = null)
     {
-        WriteCriuConfig(workDirectory, lazy);
-        Send("create", $"restore {imagesDirectory} {workDirectory}");
+        // Over what runc was told when it began.
+        WriteCriuConfig([$"images-dir {imagesDirectory}", $"work-dir {workDirectory}", $"log-file {Path.Combine(workDirectory, RestoreLogName)}", .. lazy ? ["lazy-pages"] : Array.Empty<string>()]);
+        if (_begun)
+        {
+            await File.WriteAllTextAsync(Path.Combine(_directory, "work-dir"), workDirectory + "\n", cancellationToken);
+        }
+        else
+        {
+            Send("create", $"restore {imagesDirectory} {workDirectory}");
+        }
+
+        Send("images", "go");
         RestoreEvent restored;
         IReadOnlyDictionary<string, string> unset;
         try
@@ -167,11 +191,8 @@ public sealed partial class RestoreGate : IAsyncDisposable
         }
 
         InitPid = PidOf(restored);
-        if (lazy)
-        {
-            // The file stays with the container, and CRIU has read it: a dump by others must not find itself lazy, and wait for somebody.
-            WriteCriuConfig(workDirectory, lazy: false);
-        }
+        // The file stays with the container, and CRIU has read it: what others do with the container is not to go by this restore.
+        WriteCriuConfig([]);
 
         if (await SetSysctlsAsync(InitPid, _sysctls.Where(s => unset.ContainsKey(s.Key)).ToDictionary()) is { Count: > 0 } failures)
         {
@@ -241,6 +262,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
         }
 
         Send("create", $"{Abort} {reason.ReplaceLineEndings(" ")}");
+        Send("images", Abort);
         Send("gate", Abort);
         LogAborted(reason);
         return true;
@@ -304,14 +326,14 @@ public sealed partial class RestoreGate : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    private void WriteCriuConfig(string workDirectory, bool lazy) =>
-        DurableFile.Replace(CriuConfigPath, Encoding.UTF8.GetBytes(string.Join('\n',
+    private void WriteCriuConfig(IReadOnlyList<string> forThisRestore) =>
+        DurableFile.Replace(CriuConfigPath, Encoding.UTF8.GetBytes(string.Join('\n', [
             "tcp-established",
             // The leading colon is cgroup v2; runc before 1.3 does not tell CRIU where the tasks belong.
             $"cgroup-root :{_cgroupPath}",
-            $"log-file {Path.Combine(workDirectory, RestoreLogName)}",
             $"action-script {RestoreLayout.CriuHookPath}",
-            lazy ? "lazy-pages\n" : "")));
+            .. forThisRestore,
+            ""])));
 
     private static async Task<IReadOnlyDictionary<string, string>> SetSysctlsAsync(int pid, IReadOnlyDictionary<string, string> sysctls)
     {
@@ -435,3 +457,6 @@ public sealed partial class RestoreGate : IAsyncDisposable
     [LoggerMessage(LogLevel.Information, "restore aborted: {Reason}")]
     private partial void LogAborted(string reason);
 }
+
+[System.Text.Json.Serialization.JsonSerializable(typeof(IReadOnlyList<string>))]
+internal sealed partial class StreamsJson : System.Text.Json.Serialization.JsonSerializerContext;

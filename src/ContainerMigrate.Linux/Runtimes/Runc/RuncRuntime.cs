@@ -99,6 +99,7 @@ public sealed class RuncRuntime : IContainerRuntime
                 SourceId = reference.Id,
                 Name = reference.Name,
                 Paused = state.Status == "paused",
+                StandardStreams = Oci.RecordedStreams.Read(root, reference.Id),
                 Settings = new JsonObject { [ConfigKey] = config },
                 MemoryBytes = Cgroups.ProcessCgroup.ReadMemoryBytes(cgroup, processes),
                 WritableLayerBytes = files.ContentBytes,

@@ -80,7 +80,7 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
 
         _gate.Prepare(_root);
         _create = RunAsync("create", "--bundle", _bundle, "--pid-file", Path.Combine(_bundle, "pid"), Id);
-        await _gate.WaitForCreateAsync(FailureOf(_create), cancellationToken);
+        await _gate.WaitForCreateAsync(_manifest.StandardStreams, FailureOf(_create), cancellationToken);
     }
 
     /// <inheritdoc/>
