@@ -53,13 +53,14 @@ internal sealed class CriuGate : IDisposable
         Remove(System.IO.Path.GetDirectoryName(Path)!);
     }
 
-    private static string PathIn(string directory) => System.IO.Path.Combine(directory, FileName);
-
-    private static void Remove(string directory)
+    /// <summary>What a daemon that died has left, once nobody comes any more.</summary>
+    public static void Remove(string directory)
     {
         File.Delete(PathIn(directory));
         File.Delete(PathIn(directory) + AskedSuffix);
     }
+
+    private static string PathIn(string directory) => System.IO.Path.Combine(directory, FileName);
 
     // For reading, too: then the line stays until somebody comes for it, as long as this is open.
     private static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);

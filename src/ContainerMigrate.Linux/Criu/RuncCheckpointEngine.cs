@@ -66,6 +66,7 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     {
         CriuGate.Abandon(directory);
         await AbandonedCheckpoint.AwaitEndAsync(directory);
+        CriuGate.Remove(directory);
     }
 
     /// <inheritdoc/>

@@ -33,7 +33,7 @@ public sealed class AttachTests(ITestOutputHelper output)
         }
 
         (await answer).ShouldBe($"({result}, True)");
-        attached.ShouldBeGreaterThan(1);
+        attached.ShouldBeGreaterThan(0);
         output.WriteLine($"attached {attached} times");
     }
 
@@ -54,7 +54,7 @@ public sealed class AttachTests(ITestOutputHelper output)
         }
 
         (await answer).ShouldBe("5000");
-        attached.ShouldBeGreaterThan(1);
+        attached.ShouldBeGreaterThan(0);
         output.WriteLine($"attached {attached} times");
     }
 

@@ -61,7 +61,8 @@ public sealed class CrashTests
             }
         }
 
-        crashes.ShouldBeGreaterThan(20);
+        // How many steps a recovery takes depends on how often one side has to ask while the other is dead.
+        crashes.ShouldBeGreaterThan(8);
     }
 
     /// <returns>False when the migration came to its end before the last of the crashes.</returns>

@@ -83,7 +83,6 @@ public sealed class DirectoryCopierTests : IDisposable
         var (sent, _) = await CopyAsync(_source, _target);
 
         TestContext.Current.TestOutputHelper!.WriteLine($"20 GiB with {sent.ContentBytes} bytes of content: {clock.ElapsedMilliseconds} ms");
-        clock.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(2));
         sent.ContentBytes.ShouldBeLessThan(20_000);
         TreeDigest.Differences(TreeDigest.Of(_source), TreeDigest.Of(_target)).ShouldBeEmpty();
     }
