@@ -75,6 +75,11 @@ internal static class MigrationsText
             {
                 table.Add("", parts);
             }
+
+            if (MigrationText.KeptPackets(result) is { } packets)
+            {
+                table.Add("", packets);
+            }
         }
 
         if (status.Failure?.NextStep is { } next)

@@ -32,6 +32,11 @@ internal static class SummaryText
             WriteFolded(streams, $"  {parts}", "    ");
         }
 
+        if (MigrationText.KeptPackets(result) is { } packets)
+        {
+            WriteFolded(streams, $"  {packets}", "    ");
+        }
+
         if (verdict.SourceState is "stopped")
         {
             WriteFolded(streams, $"  {verdict.Describe(status)}", "    ");

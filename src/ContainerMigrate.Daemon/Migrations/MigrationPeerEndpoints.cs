@@ -33,6 +33,7 @@ internal static partial class MigrationPeerEndpoints
         Bulk(peerApi, BulkTransfer.Memory, (m, stream, token) => m.ReceiveMemoryAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Pages, (m, stream, token) => m.ReceivePagesAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Checkpoint, (m, stream, token) => m.ReceiveCheckpointAsync(stream, token));
+        Bulk(peerApi, BulkTransfer.Packets, (m, stream, token) => m.ReceivePacketsAsync(stream, token));
     }
 
     private static string Id(HttpContext context) => (string)context.GetRouteValue("id")!;

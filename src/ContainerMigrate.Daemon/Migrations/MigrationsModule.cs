@@ -36,6 +36,7 @@ internal sealed class MigrationsModule : IDaemonModule
         services.AddSingleton<IMemoryTracker, MemoryTracker>();
         services.AddSingleton<IMemoryArrivals>(p => new MemoryArrivals(p.GetRequiredService<IProcessRunner>(), Environment.ProcessPath!, p.GetRequiredService<ILogger<MemoryArrivals>>()));
         services.AddSingleton<INetworkFence, NftFence>();
+        services.AddSingleton<IPacketKeeper, PacketKeeper>();
         services.AddSingleton<IDirectoryCopier>(_ => new DirectoryCopier());
         services.AddSingleton<IContainerNetwork, ContainerNetwork>();
         services.AddSingleton<IAddressAnnouncer, AddressAnnouncer>();
@@ -86,6 +87,7 @@ internal sealed class MigrationsModule : IDaemonModule
             Checkpoints = services.GetRequiredService<ICheckpointEngine>(),
             Freezer = new CgroupFreezer(),
             Fence = services.GetRequiredService<INetworkFence>(),
+            Packets = services.GetRequiredService<IPacketKeeper>(),
             Announcer = services.GetRequiredService<IAddressAnnouncer>(),
             Network = services.GetRequiredService<IContainerNetwork>(),
             Copier = services.GetRequiredService<IDirectoryCopier>(),

@@ -10,6 +10,7 @@ internal static partial class Libc
     internal const int CloneNewMounts = 0x00020000; // CLONE_NEWNS
     internal const int OpenCloseOnExec = 0x80000; // O_CLOEXEC, the same on x86-64 and arm64
     internal const int DuplicateCloseOnExec = 1030; // fcntl F_DUPFD_CLOEXEC
+    internal const short PollIn = 0x1; // POLLIN
     internal const int PollPriority = 0x2; // POLLPRI
     internal const int PollError = 0x8; // POLLERR
 

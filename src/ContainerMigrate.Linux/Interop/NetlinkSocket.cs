@@ -70,6 +70,28 @@ internal sealed partial class NetlinkSocket : IDisposable
         }
     }
 
+    /// <summary>For what the kernel says unasked, in any amount: room for it, and no error when that is used up and something is lost.</summary>
+    internal void MakeRoom(int bytes)
+    {
+        const int SocketLevel = 1; // SOL_SOCKET
+        const int ReceiveBufferForce = 33; // SO_RCVBUFFORCE
+        const int NetlinkLevel = 270; // SOL_NETLINK
+        const int NoBufferErrors = 5; // NETLINK_NO_ENOBUFS
+        var on = 1;
+        if (SetOption(_handle, SocketLevel, ReceiveBufferForce, in bytes, sizeof(int)) != 0 || SetOption(_handle, NetlinkLevel, NoBufferErrors, in on, sizeof(int)) != 0)
+        {
+            throw Errno.Exception("preparing a netlink socket", Errno.Last);
+        }
+    }
+
+    /// <summary>Waits until there is something to receive.</summary>
+    /// <returns>False when the time has passed.</returns>
+    internal bool Wait(TimeSpan timeout)
+    {
+        var descriptor = new Libc.PollDescriptor { Descriptor = (int)_handle.DangerousGetHandle(), Events = Libc.PollIn };
+        return Libc.Poll(ref descriptor, 1, (int)timeout.TotalMilliseconds) > 0;
+    }
+
     /// <summary>All datagrams of a dump request whose family header is all zeros.</summary>
     internal List<byte[]> Dump(ushort type, int headerBytes)
     {
@@ -135,6 +157,9 @@ internal sealed partial class NetlinkSocket : IDisposable
 
     [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
     private static partial int Bind(SafeFileHandle socket, in Address address, uint length);
+
+    [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
+    private static partial int SetOption(SafeFileHandle socket, int level, int option, in int value, uint length);
 
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     private static partial int Open(int family, int type, int protocol);

@@ -6,6 +6,7 @@ namespace ContainerMigrate.Linux.Network;
 internal static class EthernetFrame
 {
     internal const int HeaderBytes = 14;
+    internal const ushort IPv4 = 0x0800;
     internal const ushort Arp = 0x0806;
     internal const ushort ReverseArp = 0x8035;
     internal const ushort IPv6 = 0x86DD;

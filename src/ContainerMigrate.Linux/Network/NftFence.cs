@@ -11,10 +11,10 @@ namespace ContainerMigrate.Linux.Network;
 /// </summary>
 public sealed class NftFence : INetworkFence
 {
-    private const string Table = "ctmigrate";
+    internal const string Table = "ctmigrate";
 
     // Ahead of everything, defragmentation (-400) and connection tracking (-200) included.
-    private const int Priority = -500;
+    internal const int Priority = -500;
 
     // enum nf_inet_hooks and linux/netfilter_arp.h
     private static readonly (byte Family, string Chain, uint Hook)[] Chains =
@@ -93,15 +93,13 @@ public sealed class NftFence : INetworkFence
         }
     }
 
-    // Adds what is missing. What is there already stays, but for rules: the hooks open a fence with "accept".
+    // Adds what is missing. What is there already stays, but for rules of these chains: the hooks open a fence with "accept".
     private static NfTablesRequest BuildRaise()
     {
-        var batch = new NfTablesRequest().Begin()
-            .AddTable(NfTablesRequest.FamilyInet, Table).FlushTable(NfTablesRequest.FamilyInet, Table)
-            .AddTable(NfTablesRequest.FamilyArp, Table).FlushTable(NfTablesRequest.FamilyArp, Table);
+        var batch = new NfTablesRequest().Begin().AddTable(NfTablesRequest.FamilyInet, Table).AddTable(NfTablesRequest.FamilyArp, Table);
         foreach (var (family, chain, hook) in Chains)
         {
-            _ = batch.AddFilterChain(family, Table, chain, hook, Priority, NfTablesRequest.Drop);
+            _ = batch.AddFilterChain(family, Table, chain, hook, Priority, NfTablesRequest.Drop).FlushChain(family, Table, chain);
         }
 
         return batch.End();

@@ -1,5 +1,6 @@
 using ContainerMigrate.Checks;
 using ContainerMigrate.Migration;
+using ContainerMigrate.Network;
 
 namespace ContainerMigrate.Api;
 
@@ -164,6 +165,9 @@ public sealed record MigrationResult
 
     /// <summary>Identifier of the container on the destination.</summary>
     public string DestinationId { get; init => field = value ?? ""; } = "";
+
+    /// <summary>What became of the packets that reached the container in the pause; null where none could be kept, or that is not known.</summary>
+    public PacketTotals? KeptPackets { get; init; }
 }
 
 /// <summary><c>202</c> of <c>POST /v1/migrations</c>.</summary>

@@ -26,15 +26,19 @@ public interface ITargetContainer
 
     /// <summary>Hands over the images; returns when the process tree is rebuilt and held at <c>post-restore</c>, with nothing of it run.</summary>
     /// <param name="lazy">Memory is filled in by whoever serves <paramref name="workDirectory"/>, while the container runs.</param>
+    /// <param name="fenced">Called with the path of the new network namespace, fenced, before any socket is rebuilt in it; links may come later.</param>
     /// <returns>The pid of the restored init in the host's pid namespace.</returns>
     /// <exception cref="Migration.MigrationException">The restore failed; the cause is the root line of CRIU's log.</exception>
-    Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, CancellationToken cancellationToken);
+    Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, Func<string, Task> fenced, CancellationToken cancellationToken);
 
     /// <summary>
     /// The one atomic step that decides who owns the container (see the wrapper contract): durable when it returns true.
     /// False when the gate has given up before; the tree is then dead or dying.
     /// </summary>
     Task<bool> ClaimCommitAsync(CancellationToken cancellationToken);
+
+    /// <summary>Completes after the claim once the fence is open, before the first task runs; never when the container is removed.</summary>
+    Task FenceOpened { get; }
 
     /// <summary>Opens the gate after the claim and waits until the runtime says that the container runs.</summary>
     Task ReleaseAsync(CancellationToken cancellationToken);

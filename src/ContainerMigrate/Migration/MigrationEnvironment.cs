@@ -23,6 +23,8 @@ public sealed record MigrationEnvironment
 
     public required INetworkFence Fence { get; init; }
 
+    public required IPacketKeeper Packets { get; init; }
+
     public required IAddressAnnouncer Announcer { get; init; }
 
     public required IContainerNetwork Network { get; init; }

@@ -28,6 +28,7 @@ public sealed partial class SourceMigration
     private readonly PhaseClock _clock;
     private readonly SourceStreams _streams;
     private ISourceMemory? _memory;
+    private DepartingPackets? _packets;
     private bool _refused;
     private bool _reserved;
 
@@ -62,6 +63,7 @@ public sealed partial class SourceMigration
         finally
         {
             await CloseMemoryAsync();
+            await (_packets?.DisposeAsync() ?? ValueTask.CompletedTask);
         }
     }
 
@@ -95,12 +97,14 @@ public sealed partial class SourceMigration
         var state = await handover.RunAsync(_journal, _peer, Progress, shutdown);
         if (state.Phase == MigrationPhase.Aborted)
         {
+            await (_packets?.DeliverHereAsync() ?? Task.CompletedTask);
             Fail(state.Failure ?? new MigrationFailure(_peer.Name, "commit", state.Detail), ExitCodes.FailedSourceRunning, plan.Container.Manifest.Paused);
             return;
         }
 
         _clock.Mark("go");
         _clock.Split("go", state.Parts);
+        var packets = await _packets!.EndAsync();
         var result = new MigrationResult
         {
             PauseMs = Math.Round(_clock.TotalMs, 1),
@@ -111,6 +115,7 @@ public sealed partial class SourceMigration
             SentBytes = _streams.SentBytes,
             WireBytes = _streams.SentBytes,
             DestinationId = state.Detail,
+            KeptPackets = packets,
         };
         await handover.CleanUpAsync(_journal, _peer, Progress, () => result = result with { TotalMs = Math.Round(_environment.Time.GetElapsedTime(total).TotalMilliseconds, 1) }, shutdown);
         LogDone(plan.Container.Reference.Name, _peer.Name, result.PauseMs, result.TotalMs);
@@ -216,6 +221,7 @@ public sealed partial class SourceMigration
         Step(MigrationPhase.PreCopy, "taking the restart policy away", new JsonObject { [JournalKeys.RestartPolicy] = policy.DeepClone() });
         await plan.Runtime.SuspendRestartPolicyAsync(container.Reference, ahead.Token);
 
+        _packets = await DepartingPackets.OpenAsync(_environment, container.NetworkNamespacePath, _peer, _journal.MigrationId, _logger, ahead.Token);
         using var frozen = new CancellationTokenSource(freezeTimeout, _environment.Time);
         using var switchover = CancellationTokenSource.CreateLinkedTokenSource(cancel, shutdown, frozen.Token);
         await Guard("switchover", frozen, async () =>
@@ -238,6 +244,9 @@ public sealed partial class SourceMigration
             [JournalKeys.Paused] = container.Manifest.Paused,
         });
         _clock.Restart();
+        // Before the freeze: the container still reads what has come so far, and of datagrams only what it has read goes with it.
+        await _packets!.BeginAsync(cancellationToken);
+        _clock.Mark("keep");
         await _environment.Freezer.FreezeAsync(container.CgroupDirectory, TimeSpan.FromSeconds(5), cancellationToken);
         _clock.Mark("freeze");
         // The kernel acknowledges TCP data for frozen processes too: only a fence keeps what arrives now from being lost.
@@ -325,6 +334,7 @@ public sealed partial class SourceMigration
         }
 
         await new SourceRollback(_environment, _logger).RunAsync(_journal, CancellationToken.None);
+        await (_packets?.DeliverHereAsync() ?? Task.CompletedTask);
         var released = await ReleasePeerAsync(failure);
         if (!released && !cancelled && reason is MigrationException { InnerException: OperationCanceledException })
         {

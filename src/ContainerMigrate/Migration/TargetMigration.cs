@@ -30,6 +30,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private readonly CancellationTokenSource _aborted = new();
     private readonly ITimer _leaseTimer;
     private ITargetContainer? _container;
+    private readonly ArrivingPackets _packets;
     private IArrivingMemory? _memory;
     private Task? _begun;
     private MigrationFailure? _failure;
@@ -48,6 +49,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         _lease = lease;
         Progress = progress;
         _logger = logger;
+        _packets = new ArrivingPackets(environment, logger);
         _leaseTimer = environment.Time.CreateTimer(_ => LeaseEnded(), null, lease, Timeout.InfiniteTimeSpan);
     }
 
@@ -171,6 +173,9 @@ public sealed partial class TargetMigration : IAsyncDisposable
             return new StreamReply(1, await _environment.Pages.ReceiveAsync(ImagesDirectory, source, LimitOf(_manifest.MemoryBytes), use.Token));
         });
 
+    /// <summary>Takes packets beside everything else, until the container runs here.</summary>
+    public Task<StreamReply> ReceivePacketsAsync(Stream source, CancellationToken cancellationToken) => _packets.ReceiveAsync(source, cancellationToken);
+
     /// <summary>Takes CRIU's other image files.</summary>
     public Task<StreamReply> ReceiveCheckpointAsync(Stream source, CancellationToken cancellationToken) =>
         RememberAsync(() => UnpackCheckpointAsync(source, cancellationToken));
@@ -207,9 +212,10 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
         await _begun.WaitAsync(use.Token);
         clock.Mark("wait for the runtime");
-        await _container.RestoreAsync(ImagesDirectory, WorkDirectory, request.Lazy, use.Token);
+        await _container.RestoreAsync(ImagesDirectory, WorkDirectory, request.Lazy, _packets.KeepAsync, use.Token);
         clock.Mark("criu restore");
         _memory?.Begin();
+        _packets.PrepareDelivery(_container.NetworkNamespacePath);
         Step(MigrationPhase.Prepared, "restored and held", null);
         return new PrepareReply(_container.Id, clock.Parts);
     }
@@ -343,6 +349,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _leaseTimer.DisposeAsync();
+        await _packets.DisposeAsync();
         if (_memory is not null)
         {
             await _memory.DisposeAsync();
@@ -403,7 +410,9 @@ public sealed partial class TargetMigration : IAsyncDisposable
             var announced = AnnounceAsync();
             if (await _container.GetStateAsync(CancellationToken.None) != TargetContainerState.Running)
             {
-                await ReleaseAsync(_container);
+                var released = ReleaseAsync(_container);
+                _packets.DeliverAfter(Task.WhenAny(_container.FenceOpened, released));
+                await released;
             }
 
             clock.Mark("resume");
@@ -518,6 +527,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private async Task RemoveContainerAsync()
     {
         await _aborted.CancelAsync();
+        await _packets.DisposeAsync();
         if (_begun is not null)
         {
             try

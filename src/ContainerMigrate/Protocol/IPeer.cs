@@ -56,6 +56,9 @@ public enum BulkTransfer
 
     /// <summary>CRIU's other image files.</summary>
     Checkpoint,
+
+    /// <summary>Packets that reached the frozen container, as they come, from before the freeze until the destination runs it.</summary>
+    Packets,
 }
 
 /// <summary>The peer did not answer: what it did with the request is not known.</summary>

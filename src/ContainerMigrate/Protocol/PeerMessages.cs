@@ -3,6 +3,7 @@ using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Host;
 using ContainerMigrate.Migration;
+using ContainerMigrate.Network;
 
 namespace ContainerMigrate.Protocol;
 
@@ -25,7 +26,8 @@ public sealed record ReserveRequest(
 public sealed record ReserveReply(bool Reserved, IReadOnlyList<CheckFinding> Findings, IReadOnlyList<string> MissingLayers);
 
 /// <summary>Answer to the end of a stream: what arrived and was verified.</summary>
-public sealed record StreamReply(long Entries, long Bytes);
+/// <param name="Packets">Of <see cref="BulkTransfer.Packets"/>: what became of them, and of those that were kept on the destination.</param>
+public sealed record StreamReply(long Entries, long Bytes, PacketTotals? Packets = null);
 
 /// <summary><c>POST /peer/v1/migrations/ID/prepare</c>: rebuild and hold.</summary>
 /// <param name="Lazy">Memory comes from what went ahead, after the container runs: CRIU's images do not have it.</param>

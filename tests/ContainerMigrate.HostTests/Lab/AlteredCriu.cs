@@ -17,6 +17,9 @@ public sealed class AlteredCriu : IAsyncDisposable
     public static Task<AlteredCriu> OfVersionAsync(LabHost host, string version) =>
         BeginAsync(host, $"""[ "$1" != --version ] || exec echo "Version: {version}" """);
 
+    /// <summary>It is ended as soon as it restores anything.</summary>
+    public static Task<AlteredCriu> FailingToRestoreAsync(LabHost host) => BeginAsync(host, """case "$*" in *swrk*) sleep 0.3; exit 1 ;; esac""");
+
     /// <summary>It crashes, as Debian 12's does on kernels from 6.13 on.</summary>
     public static Task<AlteredCriu> CrashingAsync(LabHost host) => BeginAsync(host, "kill -ABRT $$");
 

@@ -18,8 +18,9 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
 
     public Task BeginAsync(CancellationToken cancellationToken) => life.StepAsync("begin", () => { }, cancellationToken);
 
-    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, CancellationToken cancellationToken)
+    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, Func<string, Task> fenced, CancellationToken cancellationToken)
     {
+        await fenced("/proc/4711/ns/net");
         await life.StepAsync("restore", () => arrival.Held = arrival.Commit is null, cancellationToken);
         return 4711;
     }
@@ -29,6 +30,8 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
         await life.StepAsync("claim", () => arrival.Commit ??= arrival.Held, cancellationToken);
         return arrival.Commit == true;
     }
+
+    public Task FenceOpened => Task.CompletedTask;
 
     public Task ReleaseAsync(CancellationToken cancellationToken) => life.StepAsync("release", machine.EndGate, cancellationToken);
 

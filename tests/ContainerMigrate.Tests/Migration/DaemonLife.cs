@@ -31,7 +31,7 @@ internal sealed class DaemonLife :
         Time = time;
         Environment = new MigrationEnvironment
         {
-            HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Fence = this, Announcer = this, Network = this,
+            HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Fence = this, Packets = machine.Packets, Announcer = this, Network = this,
             Copier = this, Tracker = this, Arrivals = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Refusals = this, Time = time,
         };
         Index = new MigrationIndex(time);

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using ContainerMigrate.Daemon.Migrations;
@@ -32,6 +33,16 @@ internal sealed class LinkedPeer(DaemonLife caller, Func<DaemonLife?> other) : I
 
     public async Task<StreamReply> SendAsync(string migrationId, BulkTransfer stream, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
+        if (stream == BulkTransfer.Packets)
+        {
+            // Goes beside everything else, and is read while it is written.
+            var pipe = new Pipe();
+            var reply = CallAsync($"send {stream}", m => m.Get(migrationId, CallerName).ReceivePacketsAsync(pipe.Reader.AsStream(), cancellationToken), PeerJson.Default.StreamReply, cancellationToken, once: true);
+            await write(pipe.Writer.AsStream(), cancellationToken);
+            await pipe.Writer.CompleteAsync();
+            return await reply;
+        }
+
         using var content = new MemoryStream();
         await write(content, cancellationToken);
         content.Position = 0;

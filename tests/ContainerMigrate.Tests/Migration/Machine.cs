@@ -13,6 +13,8 @@ internal sealed class Machine(string name, string directory)
 
     public Dictionary<string, JournalFile> Journals { get; } = [];
 
+    public MachinePackets Packets { get; } = new();
+
     /// <summary>The container that leaves.</summary>
     public bool Exists { get; set; }
 

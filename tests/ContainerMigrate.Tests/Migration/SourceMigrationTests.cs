@@ -59,7 +59,7 @@ public sealed class SourceMigrationTests
         result.PauseMs.ShouldBe(100);
         result.TotalMs.ShouldBe(200);
         result.PauseParts["dump"].ShouldBe(100);
-        result.PauseParts.Keys.ShouldBe(["freeze", "fence", "dump", "transfer", "wait for the runtime", "criu restore", "restore", "commit", "resume", "go"]);
+        result.PauseParts.Keys.ShouldBe(["keep", "freeze", "fence", "dump", "transfer", "wait for the runtime", "criu restore", "restore", "commit", "resume", "go"]);
         result.PredictedMs.ShouldBe(700);
         result.SentBytes.ShouldBeGreaterThan(0);
         result.DestinationId.ShouldBe("c0ffee");

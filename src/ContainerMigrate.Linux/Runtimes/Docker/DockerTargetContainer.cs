@@ -82,14 +82,18 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
     }
 
     /// <inheritdoc/>
-    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, CancellationToken cancellationToken)
+    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, Func<string, Task> fenced, CancellationToken cancellationToken)
     {
-        await _gate.RestoreAsync(imagesDirectory, workDirectory, lazy, _start ?? throw new InvalidOperationException("BeginAsync comes first"), cancellationToken);
+        await _gate.RestoreAsync(
+            imagesDirectory, workDirectory, lazy, _start ?? throw new InvalidOperationException("BeginAsync comes first"), cancellationToken, pid => fenced($"/proc/{pid}/ns/net"));
         return _initPid = _gate.InitPid;
     }
 
     /// <inheritdoc/>
     public Task<bool> ClaimCommitAsync(CancellationToken cancellationToken) => Task.FromResult(_gate.ClaimCommit());
+
+    /// <inheritdoc/>
+    public Task FenceOpened => _gate.FenceOpened;
 
     /// <inheritdoc/>
     public async Task ReleaseAsync(CancellationToken cancellationToken)

@@ -32,6 +32,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
     private readonly RestoreTimeouts _timeouts;
     private readonly ILogger _logger;
     private readonly Channel<RestoreEvent> _events = Channel.CreateUnbounded<RestoreEvent>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly TaskCompletionSource _fenceOpened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<string, FileStream> _commandPipes = new();
     private FileStream? _eventPipe;
     private Thread? _reader;
@@ -54,6 +55,9 @@ public sealed partial class RestoreGate : IAsyncDisposable
 
     /// <summary>Pid of the restored init, once <see cref="RestoreAsync"/> has returned.</summary>
     public int InitPid { get; private set; }
+
+    /// <summary>Completes when the hook has opened the fence of the committed container.</summary>
+    public Task FenceOpened => _fenceOpened.Task;
 
     /// <summary><c>armed</c>, <c>active</c>, <c>done</c>, <c>dead</c>, or null when nothing was prepared.</summary>
     public string? State => States.FirstOrDefault(s => File.Exists(Path.Combine(_directory, s)));
@@ -146,7 +150,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
 
     /// <summary>Hands over the images and returns when the tree is rebuilt and held at the gate.</summary>
     /// <param name="lazy">CRIU leaves memory to whoever listens in <paramref name="workDirectory"/> (its lazy pages).</param>
-    /// <param name="attachNetwork">Called with init's pid once its namespaces exist and before any socket is rebuilt; null where the runtime does it.</param>
+    /// <param name="attachNetwork">Called with init's pid once its namespaces exist, the network's fenced, and before any socket is rebuilt.</param>
     /// <exception cref="MigrationException">The restore failed; the cause is the root line of CRIU's log.</exception>
     public async Task RestoreAsync(
         string imagesDirectory, string workDirectory, bool lazy, Task<string?> startFailed, CancellationToken cancellationToken, Func<int, Task>? attachNetwork = null)
@@ -408,7 +412,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
                 if (line.Length > 0)
                 {
                     LogEvent(line);
-                    _events.Writer.TryWrite(RestoreEvent.Parse(line));
+                    Take(RestoreEvent.Parse(line));
                 }
             }
 
@@ -419,6 +423,18 @@ public sealed partial class RestoreGate : IAsyncDisposable
         }
 
         _events.Writer.TryComplete();
+    }
+
+    private void Take(RestoreEvent restoreEvent)
+    {
+        if (restoreEvent.Kind == "open")
+        {
+            _fenceOpened.TrySetResult();
+        }
+        else
+        {
+            _events.Writer.TryWrite(restoreEvent);
+        }
     }
 
     private async Task<RestoreEvent> NextAsync(string wanted, Task<string?> startFailed, CancellationToken cancellationToken)

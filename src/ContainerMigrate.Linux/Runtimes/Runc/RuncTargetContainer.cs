@@ -84,7 +84,7 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, CancellationToken cancellationToken)
+    public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, Func<string, Task> fenced, CancellationToken cancellationToken)
     {
         var create = _create ?? throw new InvalidOperationException("BeginAsync comes first");
         await _gate.RestoreAsync(imagesDirectory, workDirectory, lazy, FailureOf(create), cancellationToken, async pid =>
@@ -94,7 +94,8 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
                 throw new MigrationException("restore", problem);
             }
 
-            await _network.BuildAsync($"/proc/{pid}/ns/net", _manifest.Links, cancellationToken);
+            var network = $"/proc/{pid}/ns/net";
+            await Task.WhenAll(fenced(network), _network.BuildAsync(network, _manifest.Links, cancellationToken));
             _start = RunAsync("start", Id);
         });
         return _gate.InitPid;
@@ -102,6 +103,9 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
 
     /// <inheritdoc/>
     public Task<bool> ClaimCommitAsync(CancellationToken cancellationToken) => Task.FromResult(_gate.ClaimCommit());
+
+    /// <inheritdoc/>
+    public Task FenceOpened => _gate.FenceOpened;
 
     /// <inheritdoc/>
     public async Task ReleaseAsync(CancellationToken cancellationToken)
