@@ -109,6 +109,12 @@ internal static class HostDiagnosis
             ? new DoctorItem("packet fence", Ok, "nf_tables drops IP and ARP in a container's network")
             : new DoctorItem("packet fence", Error, $"a container's packets cannot be stopped: {problem}", "the kernel needs nf_tables with the inet and arp families (modprobe nf_tables)");
 
+    /// <param name="problem">Why packets cannot be kept in a network namespace of this kernel; null when they can.</param>
+    internal static DoctorItem OfKeptPackets(string? problem) =>
+        problem is null
+            ? new DoctorItem("packets of the pause", Ok, "kept and delivered")
+            : new DoctorItem("packets of the pause", Warning, $"dropped: clients send them again later than they could ({problem})", "modprobe -a nft_log nfnetlink_log, or a kernel that has them");
+
     internal static DoctorItem OfMemoryTracking(MemoryTrackingMeans tracking) => tracking switch
     {
         { WriteProtectAsync: true } => new DoctorItem("memory tracking", Ok, $"userfaultfd and PAGEMAP_SCAN{(tracking.SoftDirty ? ", soft-dirty" : "")}: memory can be copied while the container runs"),

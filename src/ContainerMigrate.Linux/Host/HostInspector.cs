@@ -50,6 +50,7 @@ public sealed class HostInspector(
         items.AddRange(HostDiagnosis.OfTools(options));
         items.AddRange(HostDiagnosis.OfKernel());
         items.Add(HostDiagnosis.OfFence(await NftFence.FindProblemAsync()));
+        items.Add(HostDiagnosis.OfKeptPackets(await LogKeeping.FindProblemAsync()));
         items.Add(HostDiagnosis.OfMemoryTracking(MemoryTrackingProbe.Read()));
         items.Add(HostDiagnosis.OfClock(ClockProbe.IsSynchronised()));
         items.AddRange(DiskFacts.ReadFreeBytes(options).Select(HostDiagnosis.OfDisk));

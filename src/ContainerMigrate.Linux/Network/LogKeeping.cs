@@ -16,6 +16,7 @@ internal sealed class LogKeeping : IPacketKeeping
     private static readonly TimeSpan LooksUp = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan AddressesAreFresh = TimeSpan.FromMilliseconds(20);
 
+    private readonly NfTablesRequest _rules = BuildRules(); // before the pause
     private readonly string _path;
     private readonly KeptPackets _packets;
     private readonly TaskCompletionSource _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -32,23 +33,35 @@ internal sealed class LogKeeping : IPacketKeeping
         _reader = NetworkNamespace.RunAsync(path, ReadLog);
     }
 
+    /// <summary>Tries it in a network namespace made for that.</summary>
+    /// <returns>Why this kernel cannot; null when it can.</returns>
+    internal static async Task<string?> FindProblemAsync()
+    {
+        try
+        {
+            var error = await NetworkNamespace.RunInNewAsync(() =>
+            {
+                using var log = new PacketLog();
+                return NfTables.Execute(BuildRules());
+            });
+            return error == 0 ? null : Errno.Describe(error);
+        }
+        catch (IOException e)
+        {
+            return e.Message;
+        }
+    }
+
     /// <summary>Completes when the copies have somebody to go to.</summary>
     internal async Task OpenAsync() => await await Task.WhenAny(_open.Task, _reader);
 
     /// <inheritdoc/>
     public async Task BeginAsync(CancellationToken cancellationToken)
     {
-        var batch = new NfTablesRequest().Begin()
-            .AddTable(NfTablesRequest.FamilyInet, NftFence.Table)
-            .AddFilterChain(NfTablesRequest.FamilyInet, NftFence.Table, Chain, Prerouting, NftFence.Priority - 1, NfTablesRequest.Accept)
-            .FlushChain(NfTablesRequest.FamilyInet, NftFence.Table, Chain)
-            .AddLoggedDrop(NfTablesRequest.FamilyInet, NftFence.Table, Chain, FrameDelivery.Sender, PacketLog.Group, echoOfIPv6: false)
-            .AddLoggedDrop(NfTablesRequest.FamilyInet, NftFence.Table, Chain, FrameDelivery.Sender, PacketLog.Group, echoOfIPv6: true)
-            .End();
         _begun = true;
         try
         {
-            if (await NetworkNamespace.RunAsync(_path, () => NfTables.Execute(batch)) is var error and not 0)
+            if (await NetworkNamespace.RunAsync(_path, () => NfTables.Execute(_rules)) is var error and not 0)
             {
                 throw Errno.Exception("nf_tables", error);
             }
@@ -86,6 +99,14 @@ internal sealed class LogKeeping : IPacketKeeping
             // Said when it was opened, or the queue is gone with the namespace.
         }
     }
+
+    private static NfTablesRequest BuildRules() => new NfTablesRequest().Begin()
+        .AddTable(NfTablesRequest.FamilyInet, NftFence.Table)
+        .AddFilterChain(NfTablesRequest.FamilyInet, NftFence.Table, Chain, Prerouting, NftFence.Priority - 1, NfTablesRequest.Accept)
+        .FlushChain(NfTablesRequest.FamilyInet, NftFence.Table, Chain)
+        .AddLoggedDrop(NfTablesRequest.FamilyInet, NftFence.Table, Chain, FrameDelivery.Sender, PacketLog.Group, echoOfIPv6: false)
+        .AddLoggedDrop(NfTablesRequest.FamilyInet, NftFence.Table, Chain, FrameDelivery.Sender, PacketLog.Group, echoOfIPv6: true)
+        .End();
 
     private bool ReadLog()
     {

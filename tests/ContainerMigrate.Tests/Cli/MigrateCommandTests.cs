@@ -4,6 +4,7 @@ using ContainerMigrate.Api;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Cli.Following;
 using ContainerMigrate.Migration;
+using ContainerMigrate.Network;
 using Microsoft.AspNetCore.Http;
 using Shouldly;
 using Xunit;
@@ -23,6 +24,7 @@ public sealed class MigrateCommandTests : IAsyncLifetime
             SentBytes = 2254857830,
             WireBytes = 1395864371,
             DestinationId = "abc",
+            KeptPackets = new PacketTotals(Kept: 312, Bytes: 410_624, Delivered: 311, Dropped: 1),
         },
     };
 
@@ -54,6 +56,7 @@ public sealed class MigrateCommandTests : IAsyncLifetime
                 "web -> h2  sending memory  10 MiB of 100 MiB at 910 MB/s",
                 "done: pause 231 ms seen by the network, total 8.4 s, 2.1 GiB sent (1.3 GiB on the wire)",
                 "  pause in ms: freeze 12, dump 60, restore 120; predicted 240",
+                "  312 packets kept in the pause (401 KiB): 311 delivered, 1 dropped",
             ]));
     }
 

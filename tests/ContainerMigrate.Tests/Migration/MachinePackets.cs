@@ -23,7 +23,7 @@ internal sealed class MachinePackets : IPacketKeeper
     }
 
     public Task<IPacketKeeping> OpenAsync(string networkNamespacePath, KeptPackets packets, CancellationToken cancellationToken) =>
-        Arriving is null ? throw new MigrationException("fence", "packets cannot be queued: Operation not supported") : Task.FromResult<IPacketKeeping>(new Keeping(Arriving, packets));
+        Arriving is null ? throw new MigrationException("fence", "packets cannot be copied: Operation not supported") : Task.FromResult<IPacketKeeping>(new Keeping(Arriving, packets));
 
     public Task<IPacketDelivery> OpenDeliveryAsync(string networkNamespacePath, CancellationToken cancellationToken) => Task.FromResult<IPacketDelivery>(new Delivery(_delivered));
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using ContainerMigrate.Linux.Host;
 using ContainerMigrate.Linux.Network;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
@@ -195,6 +196,15 @@ public sealed class PacketKeeperTests : IAsyncLifetime
 
         (await Should.ThrowAsync<MigrationException>(() => _keeper.OpenAsync(_container.Path, _packets, CancellationToken.None)))
             .Failure.Cause.ShouldBe("packets cannot be copied: asking for copies of packets: Operation not permitted");
+    }
+
+    [Fact]
+    public async Task IsTriedByTheDoctor()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "needs root to make a network namespace");
+        (await LogKeeping.FindProblemAsync()).ShouldBeNull();
+        HostDiagnosis.OfKeptPackets(null).Status.ShouldBe("ok");
+        HostDiagnosis.OfKeptPackets("No such file or directory").Status.ShouldBe("warning");
     }
 
     private static Task<Socket> OpenAsync(ScratchNetworkNamespace ns, SocketType type, ProtocolType protocol) => NetworkNamespace.RunAsync(ns.Path, () =>
