@@ -188,6 +188,19 @@ public sealed class RestoreGateTests : IAsyncDisposable
         _gate.InitPid.ShouldBe(Environment.ProcessId);
     }
 
+    [Fact]
+    public async Task FenceIsOpenWhenTheHookSaysSo()
+    {
+        _gate.Prepare();
+        _gate.FenceOpened.IsCompleted.ShouldBeFalse();
+
+        Say("open");
+        await _gate.FenceOpened.WaitAsync(TimeSpan.FromSeconds(10), Token);
+
+        Say("result 0 restored");
+        (await _gate.WaitForResultAsync(Token)).ShouldBeNull();
+    }
+
     [Theory]
     [InlineData("refused migration of this container is not finished", "migration of this container is not finished")]
     [InlineData("aborted no images within 3 s", "no images within 3 s")]
