@@ -12,6 +12,7 @@ internal sealed class LineView(StandardStreams streams, TimeProvider time) : IMi
     private long _lastLine;
     private bool _warned;
     private int _rounds;
+    private int _fileRounds;
 
     public void Show(MigrationStatus status)
     {
@@ -19,6 +20,11 @@ internal sealed class LineView(StandardStreams streams, TimeProvider time) : IMi
         if (MigrationVerdict.HasEnded(status))
         {
             return;
+        }
+
+        for (; _fileRounds < status.FileRounds.Count; _fileRounds++)
+        {
+            streams.Output.WriteLine($"{MigrationText.Title(status)}  {MigrationText.FileRound(status.FileRounds[_fileRounds])}");
         }
 
         for (; _rounds < status.Rounds.Count; _rounds++)

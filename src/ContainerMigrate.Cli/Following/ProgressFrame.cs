@@ -37,6 +37,10 @@ internal static class ProgressFrame
         {
             lines.Add(new Paragraph(OneLine.Fit(Indent + MigrationText.Round(round), width, unicode), Rest));
         }
+        else if (status is { Phase: MigrationPhase.PreCopy, FileRounds: [.., var files] })
+        {
+            lines.Add(new Paragraph(OneLine.Fit(Indent + MigrationText.FileRound(files), width, unicode), Rest));
+        }
 
         if (note is not null)
         {

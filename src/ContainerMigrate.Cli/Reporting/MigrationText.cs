@@ -57,6 +57,10 @@ internal static class MigrationText
         : $"round {round.Number}: {ByteSize.Format(round.SentBytes)} in {Duration.FormatMilliseconds(round.DurationMs)} at {ByteRate.Format(round.BytesPerSecond)}, "
           + $"{ByteRate.Format(round.DirtyBytesPerSecond)} dirtied, predicted pause {Duration.FormatMilliseconds(round.PredictedPauseMs)}";
 
+    /// <summary><c>files, round 1: 4100 changes, 114 MiB in 0.9 s</c></summary>
+    public static string FileRound(FileRound round) =>
+        $"files, round {round.Number}: {round.Entries} changes, {ByteSize.Format(round.SentBytes)} in {Duration.FormatMilliseconds(round.DurationMs)}";
+
     /// <summary><c>done: pause 231 ms seen by the network, total 8.4 s, 4 rounds, 2.1 GiB sent (1.3 GiB on the wire)</c></summary>
     public static string Done(MigrationResult result)
     {

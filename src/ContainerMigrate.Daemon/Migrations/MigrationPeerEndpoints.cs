@@ -28,6 +28,7 @@ internal static partial class MigrationPeerEndpoints
         peerApi.MapGet(Root + "/{id}", (RequestDelegate)(c => AnswerAsync(c, m => Write(c, m.State(Id(c), PeerOf(c)), PeerJson.Default.PeerState))));
         Bulk(peerApi, BulkTransfer.Probe, (m, stream, token) => m.ReceiveProbeAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Image, (m, stream, token) => m.ReceiveImageAsync(stream, token));
+        Bulk(peerApi, BulkTransfer.Files, (m, stream, token) => m.ReceiveFilesAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Layer, (m, stream, token) => m.ReceiveLayerAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Log, (m, stream, token) => m.ReceiveLogAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Memory, (m, stream, token) => m.ReceiveMemoryAsync(stream, token));

@@ -91,6 +91,7 @@ internal sealed class MigrationsModule : IDaemonModule
             Announcer = services.GetRequiredService<IAddressAnnouncer>(),
             Network = services.GetRequiredService<IContainerNetwork>(),
             Copier = services.GetRequiredService<IDirectoryCopier>(),
+            Files = new FileFollower(),
             Tracker = services.GetRequiredService<IMemoryTracker>(),
             Arrivals = services.GetRequiredService<IMemoryArrivals>(),
             Pages = new PageFileCopier(),

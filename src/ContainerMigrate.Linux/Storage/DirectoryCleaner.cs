@@ -14,6 +14,35 @@ public static class DirectoryCleaner
     public static long Empty(string directory, CancellationToken cancellationToken = default)
     {
         using var cursor = new DirectoryCursor(directory);
+        return Empty(cursor, cancellationToken);
+    }
+
+    /// <summary>Removes one entry of the cursor's directory, and all that is in it.</summary>
+    /// <exception cref="IOException">Something cannot be removed; the message names it.</exception>
+    internal static void RemoveEntry(DirectoryCursor cursor, ReadOnlySpan<byte> name, CancellationToken cancellationToken)
+    {
+        if (Remove(cursor, name, 0) || Remove(cursor, name, FileCalls.RemoveDirectory))
+        {
+            return;
+        }
+
+        var error = cursor.TryEnter(name, out _);
+        if (error != 0)
+        {
+            throw FileError.Make(error, "remove", cursor.Describe(name));
+        }
+
+        _ = Empty(cursor, cancellationToken);
+        cursor.Leave();
+        if (!Remove(cursor, name, FileCalls.RemoveDirectory))
+        {
+            throw FileError.Last("remove", cursor.Describe(name));
+        }
+    }
+
+    private static long Empty(DirectoryCursor cursor, CancellationToken cancellationToken)
+    {
+        var top = cursor.Depth;
         var removed = 0L;
         var listings = new Stack<(DirectoryListing Listing, int Next)>();
         listings.Push((DirectoryListing.Read(cursor.Current, cursor.Describe([])), 0));
@@ -42,7 +71,7 @@ public static class DirectoryCleaner
                 listings.Push((listing, next));
                 listings.Push((DirectoryListing.Read(cursor.Current, cursor.Describe([])), 0));
             }
-            else if (cursor.Depth > 0)
+            else if (cursor.Depth > top)
             {
                 cursor.Leave();
             }

@@ -13,7 +13,7 @@ public sealed class DirectoryCopier(DirectoryCopierOptions? options = null) : ID
 
     /// <inheritdoc/>
     public Task<CopyTotals> MeasureAsync(string directory, CancellationToken cancellationToken) =>
-        StartThread(
+        TreeTransfer.StartThread(
             () =>
             {
                 using var cursor = new DirectoryCursor(directory);
@@ -28,7 +28,7 @@ public sealed class DirectoryCopier(DirectoryCopierOptions? options = null) : ID
         ArgumentNullException.ThrowIfNull(destination);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var blocks = new BlockWriter(stop.Token);
-        var walk = StartThread(
+        var walk = TreeTransfer.StartThread(
             () =>
             {
                 using var cursor = new DirectoryCursor(directory);
@@ -37,33 +37,22 @@ public sealed class DirectoryCopier(DirectoryCopierOptions? options = null) : ID
                 return totals;
             },
             stop.Token);
-        await CompleteBothAsync(walk, blocks.PumpAsync(destination, stop.Token), stop);
+        await TreeTransfer.CompleteBothAsync(walk, blocks.PumpAsync(destination, stop.Token), stop);
         return await walk;
     }
 
     /// <inheritdoc/>
     /// <remarks>What arrived is in the page cache until <see cref="SyncAsync"/>.</remarks>
-    public async Task<CopyTotals> ReceiveAsync(string directory, Stream source, long maxBytes, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(source);
-        ArgumentOutOfRangeException.ThrowIfNegative(maxBytes);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var blocks = new BlockReader(stop.Token);
-        var unpack = StartThread(
-            () =>
-            {
-                using var cursor = new DirectoryCursor(directory);
-                using var receiver = new TreeReceiver(cursor, new TreeRecordReader(blocks), _options, maxBytes, stop.Token);
-                return receiver.Run();
-            },
-            stop.Token);
-        await CompleteBothAsync(unpack, blocks.PumpAsync(source, stop.Token), stop);
-        return await unpack;
-    }
+    public Task<CopyTotals> ReceiveAsync(string directory, Stream source, long maxBytes, CancellationToken cancellationToken) =>
+        UnpackAsync(directory, source, maxBytes, mayChange: false, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<CopyTotals> ReceiveChangesAsync(string directory, Stream source, long maxBytes, CancellationToken cancellationToken) =>
+        UnpackAsync(directory, source, maxBytes, mayChange: true, cancellationToken);
 
     /// <inheritdoc/>
     public Task SyncAsync(string directory, CancellationToken cancellationToken) =>
-        StartThread(
+        TreeTransfer.StartThread(
             () =>
             {
                 using var descriptor = Descriptor.OpenRoot(directory);
@@ -71,21 +60,21 @@ public sealed class DirectoryCopier(DirectoryCopierOptions? options = null) : ID
             },
             cancellationToken);
 
-    /// <summary>Waits for both; the first that fails stops the other, and its reason is the one thrown.</summary>
-    private static async Task CompleteBothAsync(Task one, Task other, CancellationTokenSource stop)
+    private async Task<CopyTotals> UnpackAsync(string directory, Stream source, long maxBytes, bool mayChange, CancellationToken cancellationToken)
     {
-        var first = await Task.WhenAny(one, other);
-        if (!first.IsCompletedSuccessfully)
-        {
-            await stop.CancelAsync();
-        }
-
-        var second = first == one ? other : one;
-        await Task.WhenAny(second);
-        await first;
-        await second;
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentOutOfRangeException.ThrowIfNegative(maxBytes);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var blocks = new BlockReader(stop.Token);
+        var unpack = TreeTransfer.StartThread(
+            () =>
+            {
+                using var cursor = new DirectoryCursor(directory);
+                using var receiver = new TreeReceiver(cursor, new TreeRecordReader(blocks, mayChange), _options, maxBytes, stop.Token);
+                return receiver.Run();
+            },
+            stop.Token);
+        await TreeTransfer.CompleteBothAsync(unpack, blocks.PumpAsync(source, stop.Token), stop);
+        return await unpack;
     }
-
-    private static Task<T> StartThread<T>(Func<T> work, CancellationToken cancellationToken) =>
-        Task.Factory.StartNew(work, cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }

@@ -60,6 +60,25 @@ internal sealed class DirectoryCursor : IDisposable
         return 0;
     }
 
+    /// <summary>What an entry of the current directory is, without opening it.</summary>
+    /// <returns>False when it is gone.</returns>
+    /// <exception cref="IOException">It cannot be told.</exception>
+    public unsafe bool TryGetStatus(ReadOnlySpan<byte> name, out FileStatus status)
+    {
+        var path = new TerminatedName(name);
+        fixed (FileStatus* result = &status)
+        {
+            if (FileCalls.Statx(Current, (byte*)&path, FileCalls.SymlinkNoFollow, FileCalls.StatisticsMask, result) == 0)
+            {
+                return true;
+            }
+        }
+
+        return Marshal.GetLastPInvokeError() is ErrorCode.NoEntry or ErrorCode.Stale
+            ? false
+            : throw FileError.Last("stat", Describe(name));
+    }
+
     /// <summary>Goes back to the parent.</summary>
     /// <exception cref="IOException">The parent is no longer where it was: somebody moved a directory between the two.</exception>
     public unsafe void Leave()

@@ -74,6 +74,49 @@ internal sealed unsafe class ExtendedAttributes
         }
     }
 
+    /// <summary>Takes away all that a sender would send, before it comes anew.</summary>
+    /// <param name="descriptor">Open for more than its path.</param>
+    /// <param name="withOverlay">False leaves overlay's own.</param>
+    /// <exception cref="IOException">They cannot be read or removed.</exception>
+    public static void RemoveTravelling(int descriptor, bool withOverlay)
+    {
+        const int MaxListLength = 65536; // XATTR_LIST_MAX
+        nint length;
+        var probe = (byte)0;
+        if ((length = FileCalls.ListAttributes(descriptor, &probe, 0)) == 0)
+        {
+            return;
+        }
+
+        var names = new byte[MaxListLength];
+        fixed (byte* list = names)
+        {
+            length = length < 0 ? length : FileCalls.ListAttributes(descriptor, list, MaxListLength);
+            if (length < 0)
+            {
+                if (Marshal.GetLastPInvokeError() == ErrorCode.NotSupported)
+                {
+                    return;
+                }
+
+                throw FileError.Last("list", "extended attributes");
+            }
+
+            for (var start = 0; start < length;)
+            {
+                var name = names.AsSpan(start, (int)length - start);
+                name = name[..name.IndexOf((byte)0)];
+                if (ExtendedAttributePolicy.Travels(name) && (withOverlay || !name.StartsWith("trusted.overlay."u8))
+                    && FileCalls.RemoveAttribute(descriptor, list + start) != 0 && Marshal.GetLastPInvokeError() is not (ErrorCode.NoData or ErrorCode.NotSupported))
+                {
+                    throw FileError.Last("remove extended attribute", EntryName.Describe(name));
+                }
+
+                start += name.Length + 1;
+            }
+        }
+    }
+
     /// <summary>Takes away the ACLs that a directory may have got from its parent; those of the source come with the stream.</summary>
     public static void RemoveInheritedAcls(int directory)
     {

@@ -30,7 +30,11 @@ internal static unsafe partial class FileCalls
     public const int SeekData = 3;
     public const int SeekHole = 4;
 
+    public const int PunchHole = 0x03; // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+
     public const uint StatisticsMask = 0x7FF | 0x800; // STATX_BASIC_STATS | STATX_BTIME
+
+    public const uint MountIdMask = 0x1000; // STATX_MNT_ID
 
     public const int AttributeCreate = 1; // XATTR_CREATE
 
@@ -79,6 +83,9 @@ internal static unsafe partial class FileCalls
 
     [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
     public static partial int Truncate(int descriptor, long length);
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    public static partial int Allocate(int descriptor, int mode, long position, long length);
 
     [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true)]
     public static partial nint ReadLink(int directory, byte* path, byte* buffer, nuint length);

@@ -58,6 +58,10 @@ internal struct FileStatus
     [FieldOffset(140)]
     public uint DeviceMinor;
 
+    /// <summary>Only where it was asked for.</summary>
+    [FieldOffset(144)]
+    public ulong MountId;
+
     /// <summary>The S_IFMT part of the mode.</summary>
     public readonly uint Type => Mode & TreeAttributes.TypeMask;
 

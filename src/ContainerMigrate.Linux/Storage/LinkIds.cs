@@ -4,10 +4,13 @@ using ContainerMigrate.Storage;
 namespace ContainerMigrate.Linux.Storage;
 
 /// <summary>The sender's memory of files with several names: numbers them, and forgets one when all its names were met.</summary>
-internal sealed class LinkIds
+/// <param name="last">The number given last, to somebody else.</param>
+internal sealed class LinkIds(ulong last = 0)
 {
     private readonly Dictionary<Key, Seen> _seen = [];
-    private ulong _last;
+
+    /// <summary>The number given last.</summary>
+    public ulong Last { get; private set; } = last;
 
     /// <summary>
     /// The id of a file; 0 when it has one name.
@@ -25,7 +28,7 @@ internal sealed class LinkIds
         var key = new Key(status.Device, status.Inode, status.BirthTime.Value);
         if (!_seen.TryGetValue(key, out var seen))
         {
-            _seen[key] = seen = new Seen(++_last, status.Links - 1);
+            _seen[key] = seen = new Seen(++Last, status.Links - 1);
             return seen.Id;
         }
 

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using ContainerMigrate.Storage;
 
 namespace ContainerMigrate.Linux.Storage;
@@ -22,7 +21,7 @@ internal static class TreeMeasurer
             for (; next < listing.Count && !entered; next++)
             {
                 var name = listing.GetName(next);
-                if (!TryGetStatus(cursor, name, out var status))
+                if (!cursor.TryGetStatus(name, out var status))
                 {
                     continue;
                 }
@@ -51,22 +50,6 @@ internal static class TreeMeasurer
         }
 
         return new CopyTotals(entries, bytes);
-    }
-
-    private static unsafe bool TryGetStatus(DirectoryCursor cursor, ReadOnlySpan<byte> name, out FileStatus status)
-    {
-        var path = new TerminatedName(name);
-        fixed (FileStatus* result = &status)
-        {
-            if (FileCalls.Statx(cursor.Current, (byte*)&path, FileCalls.SymlinkNoFollow, FileCalls.StatisticsMask, result) == 0)
-            {
-                return true;
-            }
-        }
-
-        return Marshal.GetLastPInvokeError() is ErrorCode.NoEntry or ErrorCode.Stale
-            ? false
-            : throw FileError.Last("stat", cursor.Describe(name));
     }
 
     private static long CountContent(DirectoryCursor cursor, ReadOnlySpan<byte> name, in FileStatus status)

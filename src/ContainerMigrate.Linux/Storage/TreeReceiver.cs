@@ -5,8 +5,9 @@ namespace ContainerMigrate.Linux.Storage;
 
 /// <summary>
 /// Makes the entries that the records tell of, each by one name in the directory reached: nothing can lead out of the
-/// root, because no call takes a path and no existing entry is ever opened but a directory that is not a symlink. What is
-/// there already is never replaced. Entries get their owner, mode and times when they are complete; until then they are root's and private.
+/// root, because no call takes a path and no existing entry is ever opened but a directory or regular file that is not a symlink. What is
+/// there already is never replaced unless the stream removes it first, which only one that brings changes may do. New entries get their
+/// owner, mode and times when they are complete; until then they are root's and private.
 /// </summary>
 internal sealed class TreeReceiver(
     DirectoryCursor cursor, TreeRecordReader records, DirectoryCopierOptions options, long maxBytes, CancellationToken cancellationToken) : IDisposable
@@ -31,10 +32,16 @@ internal sealed class TreeReceiver(
     public CopyTotals Run()
     {
         ExtendedAttributes.RemoveInheritedAcls(cursor.Current);
-        while (true)
+        var kind = records.Next();
+        if (records.IsChange)
+        {
+            // Those of the root come again. Overlay's own stay: the destination has made some of them.
+            ExtendedAttributes.RemoveTravelling(cursor.Current, withOverlay: false);
+        }
+
+        for (; ; kind = records.Next())
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var kind = records.Next();
             if (records.Totals.Entries > options.MaxEntries)
             {
                 throw new InvalidDataException($"file stream: more than {options.MaxEntries} entries");
@@ -61,6 +68,20 @@ internal sealed class TreeReceiver(
             case TreeRecordKind.Directory:
                 EnterDirectory();
                 break;
+            case TreeRecordKind.Enter:
+                ExistingEntry.Enter(cursor, records.Name);
+                break;
+            case TreeRecordKind.Remove:
+                ExistingEntry.Remove(cursor, records.Name, cancellationToken);
+                break;
+            case TreeRecordKind.Patch:
+                KeepName();
+                _attributes = records.Attributes;
+                _isPathOnly = false;
+                _entry = ExistingEntry.OpenFile(cursor, EntryNameBytes);
+                break;
+            case TreeRecordKind.Keep:
+                break;
             case TreeRecordKind.DirectoryEnd:
                 BeginDirectoryEnd();
                 break;
@@ -69,6 +90,13 @@ internal sealed class TreeReceiver(
                 break;
             case TreeRecordKind.Data:
                 WriteData();
+                break;
+            case TreeRecordKind.Hole when records.IsPatch:
+                if (FileCalls.Allocate(_entry.Value, FileCalls.PunchHole, records.Position - records.HoleLength, records.HoleLength) != 0)
+                {
+                    throw Failed("make a hole in");
+                }
+
                 break;
             case TreeRecordKind.Hole:
                 break;
@@ -172,9 +200,20 @@ internal sealed class TreeReceiver(
 
     private void EndFile()
     {
-        if (records.EndsInHole && FileCalls.Truncate(_entry.Value, records.Position) != 0)
+        // A hole is only made of whole blocks, but where a file ends; and it may have been longer.
+        if (records is { EndsInHole: true, IsPatch: true } && FileCalls.Truncate(_entry.Value, records.Position - records.HoleLength) != 0)
         {
             throw Failed("set the size of");
+        }
+
+        if ((records.EndsInHole || records.IsPatch) && FileCalls.Truncate(_entry.Value, records.Position) != 0)
+        {
+            throw Failed("set the size of");
+        }
+
+        if (records.IsPatch)
+        {
+            ExtendedAttributes.RemoveTravelling(_entry.Value, withOverlay: true);
         }
 
         SetOwnerAndMode(_attributes);

@@ -14,11 +14,8 @@ internal sealed class TreeSender
     private readonly DirectoryCursor _cursor;
     private readonly TreeRecordWriter _records;
     private readonly FileContentSender _content;
-    private readonly ExtendedAttributes _extended = new();
-    private readonly ExtendedAttributes.Visitor _sendAttribute;
-    private readonly LinkIds _links = new();
+    private readonly TreeEntrySender _sender;
     private readonly CancellationToken _cancellationToken;
-    private readonly byte[] _target = new byte[TreeStreamFormat.MaxTargetLength + 1];
     private long _entries;
 
     public TreeSender(DirectoryCursor cursor, TreeRecordWriter records, IProgress<long>? progress, CancellationToken cancellationToken)
@@ -26,14 +23,8 @@ internal sealed class TreeSender
         _cursor = cursor;
         _records = records;
         _content = new FileContentSender(records, progress, cancellationToken);
+        _sender = new TreeEntrySender(cursor, records, new LinkIds(), _content);
         _cancellationToken = cancellationToken;
-        _sendAttribute = (name, value) =>
-        {
-            if (ExtendedAttributePolicy.Travels(name))
-            {
-                _records.Attribute(name, value);
-            }
-        };
     }
 
     /// <summary>Sends everything below the cursor's root, and the root's own attributes.</summary>
@@ -60,7 +51,7 @@ internal sealed class TreeSender
                 continue;
             }
 
-            SendDirectoryEnd();
+            _ = _sender.SendDirectoryEnd();
             if (_cursor.Depth > 0)
             {
                 _cursor.Leave();
@@ -114,11 +105,13 @@ internal sealed class TreeSender
 
         if (status.Type != TreeAttributes.Directory)
         {
-            SendNonDirectory(name, entry, status);
+            _entries++;
+            _ = _sender.Send(name, entry, status);
         }
         else if (error == ErrorCode.CrossDevice)
         {
-            SendMountPoint(name, status);
+            _entries++;
+            _sender.SendMountPoint(name, status);
         }
         else if (entryType != DirectoryType)
         {
@@ -127,95 +120,5 @@ internal sealed class TreeSender
         }
 
         return null;
-    }
-
-    /// <summary>What is mounted there is not of this tree; the directory under it is, but cannot be seen.</summary>
-    private void SendMountPoint(ReadOnlySpan<byte> name, in FileStatus status)
-    {
-        _entries++;
-        _records.Directory(name);
-        _records.DirectoryEnd(status.Attributes);
-        _records.EntryEnd();
-    }
-
-    private void SendNonDirectory(ReadOnlySpan<byte> name, Descriptor entry, in FileStatus status)
-    {
-        var linkId = _links.Find(status, out var use);
-        _entries++;
-        if (use != LinkUse.First)
-        {
-            _records.Link(name, linkId, use == LinkUse.Last);
-            return;
-        }
-
-        switch (status.Type)
-        {
-            case TreeAttributes.RegularFile:
-                SendFile(name, entry, status, linkId);
-                return;
-            case TreeAttributes.SymbolicLink:
-                _records.Symlink(name, status.Attributes, linkId, ReadTarget(entry, name));
-                break;
-            default:
-                var isDevice = status.Type is TreeAttributes.CharacterDevice or TreeAttributes.BlockDevice;
-                _records.Node(name, status.Attributes, linkId, isDevice ? status.SpecialMajor : 0, isDevice ? status.SpecialMinor : 0);
-                break;
-        }
-
-        SendAttributes(entry, isPathOnly: true, name);
-        _records.EntryEnd();
-    }
-
-    private void SendFile(ReadOnlySpan<byte> name, Descriptor entry, in FileStatus status, ulong linkId)
-    {
-        // A file bind-mounted over this one is not of this tree; its mount point is.
-        using var file = entry.OpenContent();
-        if (!file.IsOpen)
-        {
-            throw FileError.Last("open", _cursor.Describe(name));
-        }
-
-        _records.File(name, status.Attributes, linkId);
-        var size = status.IsMountRoot ? 0 : _content.Send(file, status, _cursor, name);
-        _records.FileEnd(size);
-        SendAttributes(file, isPathOnly: false, name);
-        _records.EntryEnd();
-    }
-
-    private void SendDirectoryEnd()
-    {
-        var directory = new Descriptor(_cursor.Current);
-        _records.DirectoryEnd(directory.GetStatus(_cursor.Describe([])).Attributes);
-        SendAttributes(directory, isPathOnly: false, []);
-        _records.EntryEnd();
-    }
-
-    private void SendAttributes(Descriptor descriptor, bool isPathOnly, ReadOnlySpan<byte> name)
-    {
-        try
-        {
-            _extended.Read(descriptor.Value, isPathOnly, _sendAttribute);
-        }
-        catch (IOException e)
-        {
-            throw new IOException($"{_cursor.Describe(name)}: {e.Message}", e);
-        }
-    }
-
-    private unsafe ReadOnlySpan<byte> ReadTarget(Descriptor link, ReadOnlySpan<byte> name)
-    {
-        var empty = (byte)0;
-        fixed (byte* target = _target)
-        {
-            var length = FileCalls.ReadLink(link.Value, &empty, target, (nuint)_target.Length);
-            if (length < 0)
-            {
-                throw FileError.Last("read link", _cursor.Describe(name));
-            }
-
-            return length <= TreeStreamFormat.MaxTargetLength
-                ? _target.AsSpan(0, (int)length)
-                : throw new IOException($"read link {_cursor.Describe(name)}: its target is longer than {TreeStreamFormat.MaxTargetLength} bytes");
-        }
     }
 }

@@ -117,6 +117,9 @@ public sealed record MigrationStatus
     /// <summary>Rounds of pre-copy so far.</summary>
     public IReadOnlyList<PreCopyRound> Rounds { get; init => field = value ?? []; } = [];
 
+    /// <summary>Rounds of files so far.</summary>
+    public IReadOnlyList<FileRound> FileRounds { get; init => field = value ?? []; } = [];
+
     public MigrationFailure? Failure { get; init; }
 
     public IReadOnlyList<CheckFinding> Findings { get; init => field = value ?? []; } = [];

@@ -31,6 +31,8 @@ public sealed record MigrationEnvironment
 
     public required IDirectoryCopier Copier { get; init; }
 
+    public required IFileFollower Files { get; init; }
+
     public required IMemoryTracker Tracker { get; init; }
 
     public required IMemoryArrivals Arrivals { get; init; }

@@ -215,8 +215,11 @@ public sealed partial class SourceMigration
         Step(MigrationPhase.PreCopy, "pre-copy", null);
         // Half of the deadline at most: what is late then still has time to be handed over.
         using var late = new CancellationTokenSource(Deadline / 2, _environment.Time);
+        var files = new SourceFiles(_environment, _streams, container, Progress, _logger);
+        await Guard("pre-copy", deadline, () => files.GoAheadAsync(late.Token, ahead.Token));
         var memory = _memory = await OpenMemoryAsync(plan, ahead.Token);
         await Guard("pre-copy", deadline, () => memory.GoAheadAsync(bytesPerSecond, late.Token, ahead.Token));
+        await Guard("pre-copy", deadline, () => files.GoAheadAsync(late.Token, ahead.Token)); // what changed while memory went ahead
         var policy = await plan.Runtime.ReadRestartPolicyAsync(container.Reference, ahead.Token);
         Step(MigrationPhase.PreCopy, "taking the restart policy away", new JsonObject { [JournalKeys.RestartPolicy] = policy.DeepClone() });
         await plan.Runtime.SuspendRestartPolicyAsync(container.Reference, ahead.Token);
@@ -226,7 +229,7 @@ public sealed partial class SourceMigration
         using var switchover = CancellationTokenSource.CreateLinkedTokenSource(cancel, shutdown, frozen.Token);
         await Guard("switchover", frozen, async () =>
         {
-            await SwitchoverAsync(plan, memory, log, switchover.Token);
+            await SwitchoverAsync(plan, memory, files, log, switchover.Token);
             switchover.Token.ThrowIfCancellationRequested();
         });
 
@@ -234,7 +237,7 @@ public sealed partial class SourceMigration
         Step(MigrationPhase.Go, "handing over", null);
     }
 
-    private async Task SwitchoverAsync(MigrationPlan plan, ISourceMemory memory, LogPosition log, CancellationToken cancellationToken)
+    private async Task SwitchoverAsync(MigrationPlan plan, ISourceMemory memory, SourceFiles files, LogPosition log, CancellationToken cancellationToken)
     {
         var container = plan.Container;
         Step(MigrationPhase.Frozen, "freezing", new JsonObject
@@ -262,8 +265,8 @@ public sealed partial class SourceMigration
         async Task SendFilesAsync(CancellationToken token)
         {
             // In this order: the layer's arrival makes the runtime start, which opens the log.
-            await _streams.SendLogAsync(container, log, token);
-            await _streams.SendLayerAsync(container, token);
+            await Task.WhenAll(files.ScanRestAsync(token), _streams.SendLogAsync(container, log, token));
+            await files.SendRestAsync(token);
         }
     }
 

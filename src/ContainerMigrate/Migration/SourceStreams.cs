@@ -74,10 +74,6 @@ internal sealed partial class SourceStreams(MigrationEnvironment environment, IP
     public Task<StreamReply> SendImagesAsync(string images, CancellationToken cancellationToken) =>
         SendAsync(BulkTransfer.Checkpoint, "sending the rest", 0, (stream, inner, token) => environment.Copier.SendAsync(images, stream, inner, token), cancellationToken);
 
-    public Task<StreamReply> SendLayerAsync(SourceContainer container, CancellationToken cancellationToken) =>
-        SendAsync(BulkTransfer.Layer, "dumping, sending files", container.Manifest.WritableLayerBytes,
-            (stream, inner, token) => environment.Copier.SendAsync(container.WritableLayerDirectory, stream, inner, token), cancellationToken);
-
     /// <summary>Sends what the log has become since <paramref name="from"/>: most of it while the container runs, and in the pause what came since then.</summary>
     public async Task<LogPosition> SendLogAsync(SourceContainer container, LogPosition from, CancellationToken cancellationToken)
     {

@@ -29,10 +29,10 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private readonly SemaphoreSlim _step = new(1, 1);
     private readonly CancellationTokenSource _aborted = new();
     private readonly ITimer _leaseTimer;
+    private readonly ArrivingFiles _files;
     private ITargetContainer? _container;
     private readonly ArrivingPackets _packets;
     private IArrivingMemory? _memory;
-    private Task? _begun;
     private MigrationFailure? _failure;
     private bool _running;
     private bool _finished;
@@ -50,6 +50,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         Progress = progress;
         _logger = logger;
         _packets = new ArrivingPackets(environment, logger);
+        _files = new ArrivingFiles(environment, LimitOf(manifest.WritableLayerBytes), LimitOf(manifest.LogBytes));
         _leaseTimer = environment.Time.CreateTimer(_ => LeaseEnded(), null, lease, Timeout.InfiniteTimeSpan);
     }
 
@@ -122,21 +123,25 @@ public sealed partial class TargetMigration : IAsyncDisposable
             }
         });
 
-    /// <summary>Takes the writable layer, then lets the runtime start up to the point where it needs the images.</summary>
-    public Task<StreamReply> ReceiveLayerAsync(Stream source, CancellationToken cancellationToken) =>
-        RememberAsync(() => UnpackLayerAsync(source, cancellationToken));
+    /// <summary>Takes files while the container runs on the source: all of them, and later what has changed.</summary>
+    public Task<StreamReply> ReceiveFilesAsync(Stream source, CancellationToken cancellationToken) =>
+        RememberAsync(async () =>
+        {
+            using var use = await EnterAsync(cancellationToken);
+            Expect(MigrationPhase.Reserved);
+            Progress.Say("receiving files");
+            return await _files.ReceiveAsync(_container, source, use.Token);
+        });
 
-    private async Task<StreamReply> UnpackLayerAsync(Stream source, CancellationToken cancellationToken)
-    {
-        using var use = await EnterAsync(cancellationToken);
-        Expect(MigrationPhase.Reserved);
-        var container = _container ?? throw new MigrationException("protocol", "the image has not arrived");
-        Step(MigrationPhase.Receiving, "receiving", null);
-        var totals = await _environment.Copier.ReceiveAsync(container.WritableLayerDirectory, source, LimitOf(_manifest.WritableLayerBytes), use.Token);
-        // Not awaited: what the runtime does before it needs the images goes on while they arrive.
-        _begun = container.BeginAsync(_aborted.Token);
-        return new StreamReply(totals.Entries, totals.ContentBytes);
-    }
+    /// <summary>Takes what is left of the writable layer, then lets the runtime start up to the point where it needs the images.</summary>
+    public Task<StreamReply> ReceiveLayerAsync(Stream source, CancellationToken cancellationToken) =>
+        RememberAsync(async () =>
+        {
+            using var use = await EnterAsync(cancellationToken);
+            Expect(MigrationPhase.Reserved);
+            Step(MigrationPhase.Receiving, "receiving", null);
+            return await _files.ReceiveRestAsync(_container, source, _aborted.Token, use.Token);
+        });
 
     /// <summary>Takes a piece of the runtime's log; the first before the freeze, the last in the pause.</summary>
     public Task<StreamReply> ReceiveLogAsync(Stream source, CancellationToken cancellationToken) =>
@@ -144,9 +149,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         {
             using var use = await EnterAsync(cancellationToken);
             Expect(MigrationPhase.Reserved);
-            return _container?.LogFile is { } file
-                ? new StreamReply(1, await _environment.Logs.ReceiveAsync(file, source, LimitOf(_manifest.LogBytes), use.Token))
-                : throw new MigrationException("protocol", "no log is kept here");
+            return await _files.ReceiveLogAsync(_container, source, use.Token);
         });
 
     /// <summary>Takes memory, while the container runs on the source, or what is left of it in the pause.</summary>
@@ -197,11 +200,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     {
         using var use = await EnterAsync(cancellationToken);
         Expect(MigrationPhase.Receiving);
-        if (_begun is null || _container is null)
-        {
-            throw new MigrationException("restore", "the writable layer has not arrived");
-        }
-
+        var runtime = _files.WaitForRuntimeAsync(use.Token);
         var clock = new PhaseClock(_environment.Time);
         Progress.Say("restoring");
         if (request.Lazy)
@@ -210,9 +209,9 @@ public sealed partial class TargetMigration : IAsyncDisposable
             clock.Mark("serve");
         }
 
-        await _begun.WaitAsync(use.Token);
+        await runtime;
         clock.Mark("wait for the runtime");
-        await _container.RestoreAsync(ImagesDirectory, WorkDirectory, request.Lazy, _packets.KeepAsync, use.Token);
+        await _container!.RestoreAsync(ImagesDirectory, WorkDirectory, request.Lazy, _packets.KeepAsync, use.Token);
         clock.Mark("criu restore");
         _memory?.Begin();
         _packets.PrepareDelivery(_container.NetworkNamespacePath);
@@ -528,18 +527,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     {
         await _aborted.CancelAsync();
         await _packets.DisposeAsync();
-        if (_begun is not null)
-        {
-            try
-            {
-                await _begun;
-            }
-            catch (Exception e) when (e is MigrationException or OperationCanceledException or IOException or InvalidOperationException)
-            {
-                // It is being taken down; why its start failed is of no more interest.
-            }
-        }
-
+        await _files.EndAsync();
         if (_container is not null)
         {
             await _container.RemoveAsync(CancellationToken.None);

@@ -42,7 +42,10 @@ public enum BulkTransfer
     /// <summary>Layers of the image that the destination lacks.</summary>
     Image,
 
-    /// <summary>The writable layer.</summary>
+    /// <summary>The writable layer while the container runs, or what has changed of it since.</summary>
+    Files,
+
+    /// <summary>What is left of the writable layer in the pause.</summary>
     Layer,
 
     /// <summary>What the container has written so far, as the runtime keeps it.</summary>

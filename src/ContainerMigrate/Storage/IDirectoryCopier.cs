@@ -33,6 +33,15 @@ public interface IDirectoryCopier
     /// <exception cref="IOException">This host could not write; <see cref="Exception.HResult"/> is errno (28: no space left).</exception>
     Task<CopyTotals> ReceiveAsync(string directory, Stream source, long maxBytes, CancellationToken cancellationToken);
 
+    /// <summary>Takes changes to a tree that was received before, or a whole tree. Like <see cref="ReceiveAsync"/>, but that it replaces what it is told to.</summary>
+    /// <param name="directory">What <see cref="IFollowedTree.SendAsync"/> has brought so far, and nothing else.</param>
+    /// <param name="source">The next of these streams.</param>
+    /// <param name="maxBytes">Content beyond this is refused.</param>
+    /// <param name="cancellationToken">Leaves a partial tree, which the caller removes.</param>
+    /// <exception cref="InvalidDataException">The stream lies, ends early or its digest differs, or changes what is not there.</exception>
+    /// <exception cref="IOException">This host could not write; <see cref="Exception.HResult"/> is errno (28: no space left).</exception>
+    Task<CopyTotals> ReceiveChangesAsync(string directory, Stream source, long maxBytes, CancellationToken cancellationToken);
+
     /// <summary>
     /// Makes what was received durable (syncfs): has to be done before the source's copy is destroyed. Writes back all that is dirty on the
     /// file system, so it does not belong into the pause.

@@ -43,4 +43,16 @@ public enum TreeRecordKind : byte
 
     /// <summary>Like <see cref="Link"/>; the id is not used again.</summary>
     LastLink = 13,
+
+    /// <summary>Name: the entry is taken away, with all that is in it. Changes only, like all that follow.</summary>
+    Remove = 14,
+
+    /// <summary>Name of a directory that is there already; what follows changes it, until <see cref="DirectoryEnd"/>.</summary>
+    Enter = 15,
+
+    /// <summary>Attributes, name of a regular file that is there already; what of its content changes follows.</summary>
+    Patch = 16,
+
+    /// <summary>u64 length (not 0): so much of the file that is there stays as it is; never two in a row.</summary>
+    Keep = 17,
 }

@@ -9,20 +9,24 @@ namespace ContainerMigrate.Storage;
 public sealed class TreeRecordReader
 {
     private readonly BlockReader _blocks;
+    private readonly bool _mayChange;
     private State _state = State.Start;
     private TreeRecordKind _entry;
     private ReadOnlyMemory<byte> _name;
     private ReadOnlyMemory<byte> _value;
     private long _position;
     private bool _afterHole;
+    private bool _afterKept;
     private long _entries;
     private long _contentBytes;
 
     /// <param name="blocks">Its pump has to run meanwhile.</param>
-    public TreeRecordReader(BlockReader blocks)
+    /// <param name="mayChange">Whether changes are taken too, and not only a whole tree.</param>
+    public TreeRecordReader(BlockReader blocks, bool mayChange = false)
     {
         ArgumentNullException.ThrowIfNull(blocks);
         _blocks = blocks;
+        _mayChange = mayChange;
     }
 
     private enum State
@@ -34,6 +38,15 @@ public sealed class TreeRecordReader
         RootDone,
         Done,
     }
+
+    /// <summary>Whether the stream brings changes to what is there; known with the first record.</summary>
+    public bool IsChange { get; private set; }
+
+    /// <summary>Whether the content that follows is for a file that is there already.</summary>
+    public bool IsPatch { get; private set; }
+
+    /// <summary>Bytes of the Hole read last, which ends at <see cref="Position"/>.</summary>
+    public long HoleLength { get; private set; }
 
     /// <summary>Open directories below the root.</summary>
     public int Depth { get; private set; }
@@ -47,7 +60,7 @@ public sealed class TreeRecordReader
     /// <summary>Content, an extended attribute's value, or a symlink's target.</summary>
     public ReadOnlySpan<byte> Value => _value.Span;
 
-    /// <summary>Of File, Symlink, Node and DirectoryEnd.</summary>
+    /// <summary>Of File, Patch, Symlink, Node and DirectoryEnd.</summary>
     public TreeAttributes Attributes { get; private set; }
 
     /// <summary>Of File, Symlink, Node (0 when it has one name) and Link (never 0).</summary>
@@ -59,7 +72,7 @@ public sealed class TreeRecordReader
     /// <summary>Of Node.</summary>
     public uint DeviceMinor { get; private set; }
 
-    /// <summary>Where Data belongs; after Hole and FileEnd the position reached.</summary>
+    /// <summary>Where Data belongs; after Hole, Keep and FileEnd the position reached.</summary>
     public long Position { get; private set; }
 
     /// <summary>True at FileEnd when nothing was written at the file's end, so that its size has to be set.</summary>
@@ -109,9 +122,16 @@ public sealed class TreeRecordReader
         }
 
         var version = BinaryPrimitives.ReadUInt16LittleEndian(header[8..]);
-        if (version != TreeStreamFormat.Version || BinaryPrimitives.ReadUInt16LittleEndian(header[10..]) != 0)
+        if (version != TreeStreamFormat.Version)
         {
             throw new InvalidDataException($"file stream: version {version} is not known here (known: {TreeStreamFormat.Version})");
+        }
+
+        var content = BinaryPrimitives.ReadUInt16LittleEndian(header[10..]);
+        IsChange = content == TreeStreamFormat.Changes;
+        if (IsChange ? !_mayChange : content != TreeStreamFormat.WholeTree)
+        {
+            throw new InvalidDataException($"file stream: content of kind {content} is not taken here");
         }
 
         _state = State.InDirectory;
@@ -122,6 +142,7 @@ public sealed class TreeRecordReader
         switch (kind)
         {
             case TreeRecordKind.Directory:
+            case TreeRecordKind.Enter when IsChange:
                 ReadEntryName();
                 if (++Depth > TreeStreamFormat.MaxDepth)
                 {
@@ -136,10 +157,14 @@ public sealed class TreeRecordReader
             case TreeRecordKind.File:
                 ReadAttributes(TreeAttributes.RegularFile);
                 LinkId = ReadUInt64();
+                BeginContent(isPatch: false);
+                break;
+            case TreeRecordKind.Patch when IsChange:
+                ReadAttributes(TreeAttributes.RegularFile);
+                BeginContent(isPatch: true);
+                break;
+            case TreeRecordKind.Remove when IsChange:
                 ReadEntryName();
-                _position = Position = 0;
-                _afterHole = false;
-                _state = State.InContent;
                 break;
             case TreeRecordKind.Symlink:
                 ReadAttributes(TreeAttributes.SymbolicLink);
@@ -166,6 +191,15 @@ public sealed class TreeRecordReader
         }
     }
 
+    private void BeginContent(bool isPatch)
+    {
+        ReadEntryName();
+        IsPatch = isPatch;
+        _position = Position = 0;
+        _afterHole = _afterKept = false;
+        _state = State.InContent;
+    }
+
     private void ReadInContent(TreeRecordKind kind)
     {
         switch (kind)
@@ -181,7 +215,7 @@ public sealed class TreeRecordReader
                 Position = _position;
                 _position = Forward(length);
                 _contentBytes += length;
-                _afterHole = false;
+                _afterHole = _afterKept = false;
                 break;
             case TreeRecordKind.Hole:
                 var hole = ReadUInt64();
@@ -192,7 +226,19 @@ public sealed class TreeRecordReader
 
                 _position = Forward(hole);
                 Position = _position;
-                _afterHole = true;
+                HoleLength = (long)hole;
+                (_afterHole, _afterKept) = (true, false);
+                break;
+            case TreeRecordKind.Keep when IsPatch:
+                var kept = ReadUInt64();
+                if (kept == 0 || _afterKept)
+                {
+                    throw new InvalidDataException("file stream: nothing is kept, or twice in a row");
+                }
+
+                _position = Forward(kept);
+                Position = _position;
+                (_afterHole, _afterKept) = (false, true);
                 break;
             case TreeRecordKind.FileEnd:
                 var size = ReadUInt64();

@@ -14,20 +14,39 @@ public sealed class TreeRecordWriter
     private readonly BlockWriter _blocks;
 
     /// <summary>Writes the header.</summary>
-    public TreeRecordWriter(BlockWriter blocks)
+    /// <param name="blocks">Its pump has to run meanwhile.</param>
+    /// <param name="content"><see cref="TreeStreamFormat.WholeTree"/> or <see cref="TreeStreamFormat.Changes"/>.</param>
+    public TreeRecordWriter(BlockWriter blocks, ushort content = TreeStreamFormat.WholeTree)
     {
         ArgumentNullException.ThrowIfNull(blocks);
         _blocks = blocks;
         var span = blocks.GetSpan(TreeStreamFormat.HeaderLength);
         BinaryPrimitives.WriteUInt64LittleEndian(span, TreeStreamFormat.Magic);
-        BinaryPrimitives.WriteUInt32LittleEndian(span[8..], TreeStreamFormat.Version);
+        BinaryPrimitives.WriteUInt16LittleEndian(span[8..], TreeStreamFormat.Version);
+        BinaryPrimitives.WriteUInt16LittleEndian(span[10..], content);
         blocks.Advance(TreeStreamFormat.HeaderLength);
     }
 
-    public void Directory(ReadOnlySpan<byte> name)
+    public void Directory(ReadOnlySpan<byte> name) => Named(TreeRecordKind.Directory, name);
+
+    /// <summary>Goes into a directory that is there already.</summary>
+    public void Enter(ReadOnlySpan<byte> name) => Named(TreeRecordKind.Enter, name);
+
+    public void Remove(ReadOnlySpan<byte> name) => Named(TreeRecordKind.Remove, name);
+
+    /// <summary>Changes the content of a file that is there already; all of it that is to stay has to be kept.</summary>
+    public void Patch(ReadOnlySpan<byte> name, in TreeAttributes attributes)
     {
-        var cursor = Begin(TreeRecordKind.Directory, 1 + name.Length);
+        var cursor = Begin(TreeRecordKind.Patch, AttributesLength + 1 + name.Length);
+        cursor.Attributes(attributes);
         cursor.Name(name);
+        End(cursor);
+    }
+
+    public void Keep(long length)
+    {
+        var cursor = Begin(TreeRecordKind.Keep, sizeof(ulong));
+        cursor.UInt64((ulong)length);
         End(cursor);
     }
 
@@ -146,6 +165,13 @@ public sealed class TreeRecordWriter
         var cursor = Begin(TreeRecordKind.TreeEnd, 2 * sizeof(ulong));
         cursor.UInt64((ulong)totals.Entries);
         cursor.UInt64((ulong)totals.ContentBytes);
+        End(cursor);
+    }
+
+    private void Named(TreeRecordKind kind, ReadOnlySpan<byte> name)
+    {
+        var cursor = Begin(kind, 1 + name.Length);
+        cursor.Name(name);
         End(cursor);
     }
 

@@ -7,12 +7,18 @@ namespace ContainerMigrate.Storage;
 /// block   = u32 length (1..MaxBlockLength), payload
 /// end     = u32 0, u64 payload bytes, u64 digest (XXH64 over all payloads)
 /// payload = header, root's entries, DirectoryEnd, Attribute*, EntryEnd, TreeEnd   (a record never crosses a block)
-/// header  = u64 magic, u16 version, u16 0
+/// header  = u64 magic, u16 version, u16 content (0: a whole tree, 1: changes)
 /// entry   = Directory entry* DirectoryEnd Attribute* EntryEnd
 ///         | File (Data | Hole)* FileEnd Attribute* EntryEnd
 ///         | Symlink Attribute* EntryEnd
 ///         | Node Attribute* EntryEnd
 ///         | Link | LastLink
+/// </code>
+/// Changes to a tree that is there already have these too, and say all the attributes of whatever they name:
+/// <code>
+/// entry   = Remove
+///         | Enter entry* DirectoryEnd Attribute* EntryEnd
+///         | Patch (Data | Hole | Keep)* FileEnd Attribute* EntryEnd
 /// </code>
 /// The digest finds accidents (a torn buffer, a bad disk controller); that nobody but the paired peer wrote the stream is
 /// for TLS to say, and what the peer wrote is hostile until checked.
@@ -23,9 +29,15 @@ public static class TreeStreamFormat
     public const ulong Magic = 0x0045_4552_544D_5443;
 
     /// <summary>Raised with every change that an older receiver would misread.</summary>
-    public const ushort Version = 1;
+    public const ushort Version = 2;
 
-    /// <summary>Bytes of magic, version and reserve.</summary>
+    /// <summary>Content: a tree that goes into an empty directory.</summary>
+    public const ushort WholeTree = 0;
+
+    /// <summary>Content: changes to a tree that came before.</summary>
+    public const ushort Changes = 1;
+
+    /// <summary>Bytes of magic, version and content.</summary>
     public const int HeaderLength = 12;
 
     /// <summary>Bytes of a block's length in front of its payload.</summary>

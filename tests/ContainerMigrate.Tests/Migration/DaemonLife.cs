@@ -19,7 +19,7 @@ namespace ContainerMigrate.Tests.Migration;
 /// wait or end the life. A dead daemon does nothing any more; what it had begun never returns.
 /// </summary>
 internal sealed class DaemonLife :
-    ICheckpointEngine, ICgroupFreezer, INetworkFence, IAddressAnnouncer, IContainerNetwork, IDirectoryCopier, IPageFileCopier, ILogCopier, IHostInspector, IStartRefusal, IContainerRuntime, IMemoryTracker, IMemoryArrivals
+    ICheckpointEngine, ICgroupFreezer, INetworkFence, IAddressAnnouncer, IContainerNetwork, IDirectoryCopier, IPageFileCopier, ILogCopier, IHostInspector, IStartRefusal, IContainerRuntime, IMemoryTracker, IMemoryArrivals, IFileFollower
 {
     private readonly Machine _machine;
     private readonly TaskCompletionSource _died = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -32,7 +32,7 @@ internal sealed class DaemonLife :
         Environment = new MigrationEnvironment
         {
             HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Fence = this, Packets = machine.Packets, Announcer = this, Network = this,
-            Copier = this, Tracker = this, Arrivals = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Refusals = this, Time = time,
+            Copier = this, Files = this, Tracker = this, Arrivals = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Refusals = this, Time = time,
         };
         Index = new MigrationIndex(time);
         Arrivals = new PeerMigrations(Environment, Index, NullLoggerFactory.Instance);
@@ -172,6 +172,16 @@ internal sealed class DaemonLife :
         await StepAsync(IsProbe(directory) ? "take probe files" : directory == ArrivingContainer.LayerDirectory ? "unpack layer" : "unpack images", () => { }, cancellationToken);
         return new CopyTotals(1, content.Length);
     }
+
+    public async Task<CopyTotals> ReceiveChangesAsync(string directory, Stream source, long maxBytes, CancellationToken cancellationToken)
+    {
+        using var content = new MemoryStream();
+        await source.CopyToAsync(content, cancellationToken);
+        await StepAsync(FollowedFiles.IsLast(content.ToArray()) ? "unpack layer" : "unpack files", () => { }, cancellationToken);
+        return new CopyTotals(1, content.Length);
+    }
+
+    public IFollowedTree Follow(SourceContainer container) => new FollowedFiles(this);
 
     public async Task SendAsync(string directory, Task written, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken)
     {

@@ -55,6 +55,7 @@ internal sealed class LinkedPeer(DaemonLife caller, Func<DaemonLife?> other) : I
             BulkTransfer.Log => migration.ReceiveLogAsync(content, cancellationToken),
             BulkTransfer.Memory => migration.ReceiveMemoryAsync(content, cancellationToken),
             BulkTransfer.Pages => migration.ReceivePagesAsync(content, cancellationToken),
+            BulkTransfer.Files => migration.ReceiveFilesAsync(content, cancellationToken),
             BulkTransfer.Layer => migration.ReceiveLayerAsync(content, cancellationToken),
             _ => migration.ReceiveCheckpointAsync(content, cancellationToken),
         };

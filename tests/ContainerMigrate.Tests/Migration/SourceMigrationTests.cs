@@ -11,7 +11,8 @@ public sealed class SourceMigrationTests
     /// <summary>Everything the source does before GO, in order, but for its journal.</summary>
     public static TheoryData<string> SourceSteps =>
     [
-        "call reserve", "export image", "call send Image", "probe pages", "probe files", "call send Probe", "read log", "call send Log", "read policy", "suspend policy", "freeze", "fence", "dump", "read files", "call send Layer", "read pages",
+        "call reserve", "export image", "call send Image", "probe pages", "probe files", "call send Probe", "read log", "call send Log", "look for changes", "read files ahead", "call send Files", "read policy", "suspend policy", "freeze", "fence", "dump",
+        "look for the last changes", "read files", "call send Layer", "read pages",
         "call send Pages", "call send Checkpoint",
         "call prepare", "refuse starts",
     ];
@@ -20,7 +21,7 @@ public sealed class SourceMigrationTests
 
     public static TheoryData<string> DestinationSteps =>
     [
-        "record Reserved", "import image", "create", "record Receiving", "unpack layer", "begin", "write pages", "unpack images", "restore", "record Prepared",
+        "record Reserved", "import image", "create", "unpack files", "record Receiving", "unpack layer", "begin", "write pages", "unpack images", "restore", "record Prepared",
     ];
 
     [Fact]
@@ -32,13 +33,13 @@ public sealed class SourceMigrationTests
 
         hosts.Source.Log.ShouldBe(
         [
-            "record Planned", "call reserve", "probe pages", "probe files", "call send Probe", "read log", "call send Log", "record PreCopy", "read policy", "record PreCopy", "suspend policy", "record Frozen", "freeze", "fence",
-            "dump", "read log", "call send Log", "read files", "call send Layer", "read pages", "call send Pages", "read files", "call send Checkpoint", "call prepare", "refuse starts", "record Go", "call go", "record Committed", "call settle", "make whole", "destroy", "allow starts", "record Destroyed",
+            "record Planned", "call reserve", "probe pages", "probe files", "call send Probe", "read log", "call send Log", "record PreCopy", "look for changes", "read files ahead", "call send Files", "look for changes",
+            "read policy", "record PreCopy", "suspend policy", "record Frozen", "freeze", "fence", "dump", "look for the last changes", "read log", "call send Log", "read files", "call send Layer", "read pages", "call send Pages", "read files", "call send Checkpoint", "call prepare", "refuse starts", "record Go", "call go", "record Committed", "call settle", "make whole", "destroy", "allow starts", "record Destroyed",
             "call finish", "record Done", "close",
         ]);
         hosts.Destination.Log.Where(s => s != "announce").ShouldBe(
         [
-            "record Reserved", "create", "record Reserved", "take probe pages", "take probe files", "append log", "append log", "record Receiving", "unpack layer", "begin", "write pages", "unpack images", "restore",
+            "record Reserved", "create", "record Reserved", "take probe pages", "take probe files", "append log", "unpack files", "append log", "record Receiving", "unpack layer", "begin", "write pages", "unpack images", "restore",
             "record Prepared", "claim", "record Committed", "release", "give policy", "record Done", "close",
         ]);
     }

@@ -61,7 +61,7 @@ internal sealed class TwoDaemons : IAsyncDisposable
         new ReserveRequest(id, 1, Samples.Manifest(), Samples.Facts("h1"), [], 60, 10), CancellationToken.None);
 
     public Task<StreamReply> SendLayerAsync(string id = Id) => Peer.SendAsync(
-        id, BulkTransfer.Layer, (stream, token) => stream.WriteAsync("files"u8.ToArray(), token).AsTask(), CancellationToken.None);
+        id, BulkTransfer.Layer, (stream, token) => stream.WriteAsync(FollowedFiles.Rest.ToArray(), token).AsTask(), CancellationToken.None);
 
     public Task StopSourceAsync() => StopAsync(Source);
 

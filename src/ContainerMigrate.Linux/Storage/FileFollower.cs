@@ -1,0 +1,15 @@
+using ContainerMigrate.Containers;
+using ContainerMigrate.Storage;
+
+namespace ContainerMigrate.Linux.Storage;
+
+/// <summary>Follows writable layers; wants root. Keeps no state, any number of containers may be followed.</summary>
+public sealed class FileFollower : IFileFollower
+{
+    /// <inheritdoc/>
+    public IFollowedTree Follow(SourceContainer container)
+    {
+        ArgumentNullException.ThrowIfNull(container);
+        return new FollowedTree(container.WritableLayerDirectory, tree => ContainerWriters.Find(tree, container.CgroupDirectory, container.InitPid));
+    }
+}

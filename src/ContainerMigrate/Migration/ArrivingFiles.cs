@@ -1,0 +1,62 @@
+using ContainerMigrate.Containers;
+using ContainerMigrate.Protocol;
+
+namespace ContainerMigrate.Migration;
+
+/// <summary>
+/// What comes of a container's files: rounds while it runs on the source, and the rest in the pause, which makes the runtime start up to the
+/// point where it needs the images.
+/// </summary>
+/// <param name="maxBytes">Content of one whole copy; all rounds together bring no more than two, since each is at most half of the one before.</param>
+internal sealed class ArrivingFiles(MigrationEnvironment environment, long maxBytes, long maxLogBytes)
+{
+    private long _left = 2 * maxBytes;
+    private Task? _begun;
+
+    /// <summary>Takes a round.</summary>
+    /// <param name="container">Null before it is made.</param>
+    public async Task<StreamReply> ReceiveAsync(ITargetContainer? container, Stream source, CancellationToken cancellationToken)
+    {
+        var directory = (container ?? throw NoContainer()).WritableLayerDirectory;
+        var totals = await environment.Copier.ReceiveChangesAsync(directory, source, Math.Min(_left, maxBytes), cancellationToken);
+        _left -= totals.ContentBytes;
+        return new StreamReply(totals.Entries, totals.ContentBytes);
+    }
+
+    /// <summary>Takes what is left, and issues the runtime's start.</summary>
+    /// <param name="container">Null before it is made.</param>
+    /// <param name="aborted">Ends the start.</param>
+    public async Task<StreamReply> ReceiveRestAsync(ITargetContainer? container, Stream source, CancellationToken aborted, CancellationToken cancellationToken)
+    {
+        var reply = await ReceiveAsync(container, source, cancellationToken);
+        // Not awaited: what the runtime does before it needs the images goes on while they arrive.
+        _begun = container!.BeginAsync(aborted);
+        return reply;
+    }
+
+    /// <summary>Takes a piece of the runtime's log; the first before the freeze, the last in the pause.</summary>
+    public async Task<StreamReply> ReceiveLogAsync(ITargetContainer? container, Stream source, CancellationToken cancellationToken) =>
+        container?.LogFile is { } file
+            ? new StreamReply(1, await environment.Logs.ReceiveAsync(file, source, maxLogBytes, cancellationToken))
+            : throw new MigrationException("protocol", "no log is kept here");
+
+    /// <summary>Completes when the runtime waits for the images.</summary>
+    /// <exception cref="MigrationException">The files have not arrived, or the runtime could not be started.</exception>
+    public Task WaitForRuntimeAsync(CancellationToken cancellationToken) =>
+        (_begun ?? throw new MigrationException("restore", "the writable layer has not arrived")).WaitAsync(cancellationToken);
+
+    /// <summary>Waits for the end of a start that was ended.</summary>
+    public async Task EndAsync()
+    {
+        try
+        {
+            await (_begun ?? Task.CompletedTask);
+        }
+        catch (Exception e) when (e is MigrationException or OperationCanceledException or IOException or InvalidOperationException)
+        {
+            // It is being taken down; why its start failed is of no more interest.
+        }
+    }
+
+    private static MigrationException NoContainer() => new("protocol", "the image has not arrived");
+}

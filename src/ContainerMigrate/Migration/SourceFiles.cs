@@ -1,0 +1,96 @@
+using ContainerMigrate.Api;
+using ContainerMigrate.Containers;
+using ContainerMigrate.Protocol;
+using ContainerMigrate.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace ContainerMigrate.Migration;
+
+/// <summary>
+/// Sends a container's files in rounds: all of them while it runs, then what has changed since, as long as that helps; frozen, only what the
+/// last round has not seen.
+/// </summary>
+internal sealed partial class SourceFiles(MigrationEnvironment environment, SourceStreams streams, SourceContainer container, MigrationProgress progress, ILogger logger)
+{
+    // Of a go; each sends at most half of what the one before has sent.
+    private const int MaxRounds = 5;
+
+    private const double WorthwhileShare = 0.5;
+
+    // So much takes no longer than the exchange of messages around it.
+    private const long NegligibleBytes = 256 << 10;
+    private const long NegligibleEntries = 100;
+
+    private readonly IFollowedTree _tree = environment.Files.Follow(container);
+    private TreeChanges? _rest;
+    private int _rounds;
+
+    /// <summary>Sends files while the container runs, until what changes meanwhile is little or does not become less.</summary>
+    /// <param name="late">Set when the time for it has passed.</param>
+    public async Task GoAheadAsync(CancellationToken late, CancellationToken cancellationToken)
+    {
+        if (_tree.Obstacle is { } obstacle)
+        {
+            LogNotAhead(obstacle);
+            return;
+        }
+
+        var previous = long.MaxValue;
+        for (var i = 0; i < MaxRounds && !late.IsCancellationRequested; i++)
+        {
+            progress.Say("looking for changed files");
+            var found = await _tree.ScanAsync(isLast: false, cancellationToken);
+            if (!found.HasChanged)
+            {
+                return;
+            }
+
+            var round = await SendAsync(found, cancellationToken);
+            if ((round.SentBytes <= NegligibleBytes && round.Entries <= NegligibleEntries) || round.SentBytes > WorthwhileShare * previous)
+            {
+                return;
+            }
+
+            previous = round.SentBytes;
+        }
+    }
+
+    /// <summary>Looks for what the frozen container has changed since the last round.</summary>
+    public async Task ScanRestAsync(CancellationToken cancellationToken) => _rest = await _tree.ScanAsync(isLast: true, cancellationToken);
+
+    /// <summary>Sends what <see cref="ScanRestAsync"/> has found. Its arrival makes the runtime start on the destination.</summary>
+    public async Task SendRestAsync(CancellationToken cancellationToken)
+    {
+        var rest = _rest ?? throw new InvalidOperationException("a scan comes first");
+        var sent = new CopyTotals(0, 0);
+        await streams.SendAsync(BulkTransfer.Layer, "dumping, sending changed files", rest.Bytes,
+            async (stream, inner, token) => sent = await _tree.SendAsync(stream, inner, token), cancellationToken);
+        LogRest(rest.Scanned, sent.Entries, sent.ContentBytes);
+    }
+
+    private async Task<FileRound> SendAsync(TreeChanges found, CancellationToken cancellationToken)
+    {
+        var start = environment.Time.GetTimestamp();
+        var number = ++_rounds;
+        var sent = new CopyTotals(0, 0);
+        await streams.SendAsync(BulkTransfer.Files, $"sending files, round {number}", found.Bytes,
+            async (stream, inner, token) => sent = await _tree.SendAsync(stream, inner, token), cancellationToken);
+        var round = new FileRound
+        {
+            Number = number, ScannedEntries = found.Scanned, Entries = sent.Entries, SentBytes = sent.ContentBytes,
+            DurationMs = Math.Round(environment.Time.GetElapsedTime(start).TotalMilliseconds, 1),
+        };
+        LogRound(round.Number, round.Entries, round.ScannedEntries, round.SentBytes, round.DurationMs);
+        progress.Update(s => s with { FileRounds = [.. s.FileRounds, round] });
+        return round;
+    }
+
+    [LoggerMessage(LogLevel.Information, "all files are sent in the pause: {Obstacle}")]
+    private partial void LogNotAhead(string obstacle);
+
+    [LoggerMessage(LogLevel.Information, "files, round {Round}: {Entries} of {Scanned} entries, {Bytes} bytes sent in {DurationMs} ms")]
+    private partial void LogRound(int round, long entries, long scanned, long bytes, double durationMs);
+
+    [LoggerMessage(LogLevel.Information, "files, the rest: {Entries} of {Scanned} entries, {Bytes} bytes")]
+    private partial void LogRest(long scanned, long entries, long bytes);
+}

@@ -1,0 +1,42 @@
+using ContainerMigrate.Containers;
+
+namespace ContainerMigrate.Storage;
+
+/// <summary>Sends a running container's files ahead, and then again and again what has changed.</summary>
+public interface IFileFollower
+{
+    /// <summary>Begins to follow a container's writable layer; nothing has been sent of it.</summary>
+    IFollowedTree Follow(SourceContainer container);
+}
+
+/// <summary>
+/// A tree of which the destination has an earlier state. Calls come in pairs: <see cref="ScanAsync"/>, then <see cref="SendAsync"/>, unless nothing has changed;
+/// after a call that failed it must not be used any more.
+/// </summary>
+public interface IFollowedTree
+{
+    /// <summary>
+    /// Null when it can be sent ahead. Else why not: the file system is not known to give every change a new time. All of it is then sent by the last round.
+    /// </summary>
+    string? Obstacle { get; }
+
+    /// <summary>Looks for what has changed since the scan before; costs some milliseconds for 1000 entries.</summary>
+    /// <param name="isLast">True when the container is frozen: nothing is left to a later round.</param>
+    /// <param name="cancellationToken">Leaves it unusable.</param>
+    /// <exception cref="IOException">Something cannot be read (named).</exception>
+    Task<TreeChanges> ScanAsync(bool isLast, CancellationToken cancellationToken);
+
+    /// <summary>Writes what the last scan has found, as a stream for <see cref="IDirectoryCopier.ReceiveChangesAsync"/>.</summary>
+    /// <param name="destination">Gets everything up to the stream's own end and is flushed, not closed.</param>
+    /// <param name="progress">Content bytes so far; called from another thread.</param>
+    /// <param name="cancellationToken">Leaves the stream cut off, and this unusable.</param>
+    /// <exception cref="IOException">Something cannot be read (named), or the stream cannot be written.</exception>
+    Task<CopyTotals> SendAsync(Stream destination, IProgress<long>? progress, CancellationToken cancellationToken);
+}
+
+/// <summary>What a look at a tree has found.</summary>
+/// <param name="Scanned">Entries that there are.</param>
+/// <param name="Entries">New, changed and gone ones.</param>
+/// <param name="Bytes">Content of those that are new or changed; less may have to be sent.</param>
+/// <param name="HasChanged">False when there is nothing to send.</param>
+public sealed record TreeChanges(long Scanned, long Entries, long Bytes, bool HasChanged);
