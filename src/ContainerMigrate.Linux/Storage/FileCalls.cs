@@ -15,12 +15,14 @@ internal static unsafe partial class FileCalls
 
     public const int ReadOnly = 0;
     public const int WriteOnly = 1;
+    public const int ReadWrite = 2;
     public const int Create = 0x40;
     public const int Exclusive = 0x80;
     public const int NonBlocking = 0x800;
     public const int NoAccessTime = 0x40000;
     public const int CloseOnExec = 0x80000;
     public const int PathOnly = 0x200000;
+    public const int Unnamed = 0x400000; // O_TMPFILE, together with O_DIRECTORY
 
     public const ulong ResolveNoCrossing = 0x01; // RESOLVE_NO_XDEV
     public const ulong ResolveNoMagicLinks = 0x02;

@@ -22,7 +22,8 @@ internal sealed class FollowedTree(string directory, Func<DirectoryCursor, Conta
     private bool _isTooLarge;
 
     /// <inheritdoc/>
-    public string? Obstacle { get; } = FileSystemKind.FindObstacle(directory);
+    public Task<string?> FindObstacleAsync(CancellationToken cancellationToken) =>
+        TreeTransfer.StartThread(() => FileSystemKind.FindObstacle(directory), cancellationToken);
 
     /// <inheritdoc/>
     public Task<TreeChanges> ScanAsync(bool isLast, CancellationToken cancellationToken) =>

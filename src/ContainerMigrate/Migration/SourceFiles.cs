@@ -22,6 +22,7 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
     private const long NegligibleEntries = 100;
 
     private readonly IFollowedTree _tree = environment.Files.Follow(container);
+    private string? _obstacle;
     private TreeChanges? _rest;
     private int _rounds;
 
@@ -29,9 +30,13 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
     /// <param name="late">Set when the time for it has passed.</param>
     public async Task GoAheadAsync(CancellationToken late, CancellationToken cancellationToken)
     {
-        if (_tree.Obstacle is { } obstacle)
+        if (_obstacle is null && (_obstacle = await _tree.FindObstacleAsync(cancellationToken) ?? "").Length > 0)
         {
-            LogNotAhead(obstacle);
+            LogNotAhead(_obstacle);
+        }
+
+        if (_obstacle.Length > 0)
+        {
             return;
         }
 

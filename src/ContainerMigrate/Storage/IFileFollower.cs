@@ -18,7 +18,7 @@ public interface IFollowedTree
     /// <summary>
     /// Null when it can be sent ahead. Else why not: the file system is not known to give every change a new time. All of it is then sent by the last round.
     /// </summary>
-    string? Obstacle { get; }
+    Task<string?> FindObstacleAsync(CancellationToken cancellationToken);
 
     /// <summary>Looks for what has changed since the scan before; costs some milliseconds for 1000 entries.</summary>
     /// <param name="isLast">True when the container is frozen: nothing is left to a later round.</param>

@@ -9,7 +9,7 @@ internal sealed class FollowedFiles(DaemonLife life) : IFollowedTree
     private bool _isLast;
     private int _rounds;
 
-    public string? Obstacle => null;
+    public Task<string?> FindObstacleAsync(CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
     public static bool IsLast(byte[] content) => content.AsSpan().SequenceEqual(Rest);
 

@@ -154,11 +154,11 @@ public sealed class FollowedTreeTests : IDisposable
     }
 
     [Fact]
-    public void FileSystemsThatAreNotKnownAreNotTrusted()
+    public async Task FileSystemsThatAreNotKnownAreNotTrusted()
     {
-        _tree.Obstacle.ShouldBeNull();
-        new FollowedTree("/proc", Writers).Obstacle!.ShouldContain("without a trace");
-        new FollowedTree("/nowhere", Writers).Obstacle!.ShouldContain("No such file");
+        (await _tree.FindObstacleAsync(Token)).ShouldBeNull();
+        (await new FollowedTree("/proc", Writers).FindObstacleAsync(Token))!.ShouldContain("without a trace");
+        (await new FollowedTree("/nowhere", Writers).FindObstacleAsync(Token))!.ShouldContain("No such file");
     }
 
     private FollowedTree Follow() => new(_source, Writers);
