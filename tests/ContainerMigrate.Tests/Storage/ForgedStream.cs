@@ -13,13 +13,16 @@ internal static class ForgedStream
     /// <summary>Header, then what <paramref name="write"/> writes.</summary>
     public static Task<byte[]> OfAsync(Action<TreeRecordWriter> write) => OfAsync((_, records) => write(records));
 
-    public static async Task<byte[]> OfAsync(Action<BlockWriter, TreeRecordWriter> write)
+    /// <summary>Changes to a tree, as far as <paramref name="write"/> writes them.</summary>
+    public static Task<byte[]> OfChangesAsync(Action<TreeRecordWriter> write) => OfAsync((_, records) => write(records), TreeStreamFormat.Changes);
+
+    public static async Task<byte[]> OfAsync(Action<BlockWriter, TreeRecordWriter> write, ushort content = TreeStreamFormat.WholeTree)
     {
         var cancellationToken = TestContext.Current.CancellationToken;
         var blocks = new BlockWriter(cancellationToken);
         using var stream = new MemoryStream();
         var pump = blocks.PumpAsync(stream, cancellationToken);
-        write(blocks, new TreeRecordWriter(blocks));
+        write(blocks, new TreeRecordWriter(blocks, content));
         blocks.Complete();
         await pump;
         return stream.ToArray();

@@ -70,7 +70,9 @@ public sealed class StreamFuzzTests : IDisposable
         refused.ShouldBeGreaterThan(Rounds / 2);
     }
 
-    private static byte[] Mutate(byte[] payload, Random random)
+    /// <summary>Changes a stream at random.</summary>
+    /// <param name="kinds">One more than the last kind of record that is put in somewhere.</param>
+    internal static byte[] Mutate(byte[] payload, Random random, int kinds = 14)
     {
         var bytes = payload.ToList();
         for (var changes = random.Next(1, 5); changes > 0; changes--)
@@ -92,7 +94,7 @@ public sealed class StreamFuzzTests : IDisposable
                     bytes.InsertRange(random.Next(bytes.Count), bytes.GetRange(position, length));
                     break;
                 case 4:
-                    bytes[position] = (byte)random.Next(1, 14);
+                    bytes[position] = (byte)random.Next(1, kinds);
                     break;
                 default:
                     bytes.InsertRange(position, "../"u8.ToArray());
