@@ -40,8 +40,9 @@ internal sealed class ContainerWriters
         for (var pass = 0; ; pass++)
         {
             // A process that has forked and ended in between has left what it had to another.
-            var isComplete = true;
-            foreach (var process in ReadProcesses(cgroupDirectory).Where(seen.Add))
+            var processes = ReadProcesses(cgroupDirectory);
+            var isComplete = processes is not null;
+            foreach (var process in processes?.Where(seen.Add) ?? [])
             {
                 isComplete = false;
                 writers.Look(place, process);
@@ -78,17 +79,22 @@ internal sealed class ContainerWriters
     public bool IsWriting(EntryStamp stamp) =>
         _mapped.Contains(stamp.Inode) || (_opened.Contains(stamp.Inode) && _seen - stamp.Changed < LongestWrite.TotalNanoseconds);
 
-    private static IEnumerable<int> ReadProcesses(string cgroupDirectory)
+    /// <summary>Null when a cgroup in it went away meanwhile.</summary>
+    private static List<int>? ReadProcesses(string cgroupDirectory)
     {
-        foreach (var file in Directory.EnumerateFiles(cgroupDirectory, "cgroup.procs", SearchOption.AllDirectories))
+        var processes = new List<int>();
+        try
         {
-            foreach (var line in File.ReadLines(file))
+            foreach (var file in Directory.EnumerateFiles(cgroupDirectory, "cgroup.procs", SearchOption.AllDirectories))
             {
-                if (int.TryParse(line, CultureInfo.InvariantCulture, out var process) && process > 0)
-                {
-                    yield return process;
-                }
+                processes.AddRange(File.ReadLines(file).Select(l => int.TryParse(l, CultureInfo.InvariantCulture, out var process) ? process : 0).Where(p => p > 0));
             }
+
+            return processes;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.IO.MemoryMappedFiles;
 using ContainerMigrate.Linux.Storage;
@@ -141,34 +140,6 @@ public sealed class FollowedTreeTests : IDisposable
             await File.WriteAllTextAsync(Path.Combine(_source, "racy"), $"b{time:d4}", Token);
             await RoundAsync(isLast: true);
             (await File.ReadAllTextAsync(Path.Combine(_target, "racy"), Token)).ShouldBe($"b{time:d4}");
-        }
-    }
-
-    [Fact]
-    public async Task AScanOfManyEntriesTakesLittleMemory()
-    {
-        const int Directories = 400, Files = 50, Entries = Directories * (Files + 1);
-        for (var directory = 0; directory < Directories; directory++)
-        {
-            var path = Directory.CreateDirectory(Path.Combine(_source, $"a-directory-{directory}")).FullName;
-            for (var file = 0; file < Files; file++)
-            {
-                File.WriteAllText(Path.Combine(path, $"some-file-{file}.txt"), "");
-            }
-        }
-
-        await RoundAsync(isLast: false);
-        await Task.Delay(100, Token);
-        await RoundAsync(isLast: false);
-        for (var time = 0; time < 5; time++)
-        {
-            GC.Collect();
-            var (start, before) = (Stopwatch.GetTimestamp(), GC.GetTotalAllocatedBytes(precise: true));
-            var found = await _tree.ScanAsync(isLast: true, Token);
-            var taken = GC.GetTotalAllocatedBytes(precise: true) - before;
-            TestContext.Current.TestOutputHelper!.WriteLine($"{found.Scanned} entries in {Stopwatch.GetElapsedTime(start).TotalMilliseconds:0.0} ms, {taken / Entries} bytes each");
-            (found.Scanned, found.HasChanged).ShouldBe((Entries, false));
-            taken.ShouldBeLessThan(400L * Entries);
         }
     }
 

@@ -215,7 +215,8 @@ public sealed class HostileChangesTests : IDisposable
     {
         const int Rounds = 400;
         var source = _directory.Make("target/source");
-        var followed = new FollowedTree(source, t => ContainerWriters.Find(t, "/proc/self/fd", Environment.ProcessId));
+        var cgroup = _directory.Make("target/cgroup");
+        var followed = new FollowedTree(source, t => ContainerWriters.Find(t, cgroup, Environment.ProcessId));
         new TestTree(source).AddFile("patched", 300_000);
         var editor = new TreeEditor(source, 5);
         editor.Change(30);
