@@ -206,8 +206,18 @@ public sealed class FailureBeforeTheHandoverTests(LabFixture lab) : HostTest(lab
     {
         AtTheEnd(MakeFastAsync);
         await H1.RunAsync("docker", "exec", service.Server.Name, "dd", "if=/dev/urandom", "of=/held", "bs=1M", "count=16");
-        await CrawlingLink.BeginAsync(H1, stage);
+        if (stage == MigrationStage.PreCopy)
+        {
+            await CrawlingLink.BeginAsync(H1);
+        }
+
         var migration = await RunningMigration.StartAsync(H1, service.Server.Name, H2, options);
+        if (stage == MigrationStage.Switchover)
+        {
+            using var watch = await JournalWatch.StartAsync(H1, migration.Id, "Frozen");
+            await CrawlingLink.BeginAtAsync(H1, watch.Recorded);
+        }
+
         await migration.ReachesAsync(stage);
         return migration;
     }

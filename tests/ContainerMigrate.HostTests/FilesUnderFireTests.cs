@@ -208,7 +208,9 @@ public sealed class FilesUnderFireTests(LabFixture lab) : HostTest(lab)
         var (from, to) = (H1, H2);
         for (var move = 1; move <= Moves; move++)
         {
-            (await from.MigrateAsync(Container, to, "--mode", mode)).ShouldBeDone();
+            var moved = await from.MigrateAsync(Container, to, "--mode", mode);
+            moved.ShouldBeDone();
+            moved.FilesInPauseBytes.ShouldBeInRange(0, moved.FilesAheadBytes / 2);
 
             await client.Input.WriteLineAsync("look");
             var number = $"{move} ";

@@ -83,12 +83,13 @@ internal sealed class ContainerFiles
         return found.IsOpen ? found.GetStatus().Inode : null;
     }
 
+    // What only a server knows (FUSE, NFS) is not asked for: it may be frozen itself.
     private static unsafe bool TryGetStatus(string path, int flags, out FileStatus status)
     {
         fixed (byte* name = Encoding.ASCII.GetBytes(path + '\0'))
         fixed (FileStatus* result = &status)
         {
-            return FileCalls.Statx(FileCalls.CurrentDirectory, name, flags, FileCalls.StatisticsMask | FileCalls.MountIdMask, result) == 0;
+            return FileCalls.Statx(FileCalls.CurrentDirectory, name, flags | FileCalls.DoNotSync, FileCalls.StatisticsMask | FileCalls.MountIdMask, result) == 0;
         }
     }
 }

@@ -36,6 +36,8 @@ internal static unsafe partial class FileCalls
 
     public const uint StatisticsMask = 0x7FF | 0x800; // STATX_BASIC_STATS | STATX_BTIME
 
+    public const int DoNotSync = 0x4000; // AT_STATX_DONT_SYNC
+
     public const uint MountIdMask = 0x1000; // STATX_MNT_ID
 
     public const int AttributeCreate = 1; // XATTR_CREATE

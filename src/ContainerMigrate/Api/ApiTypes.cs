@@ -158,6 +158,14 @@ public sealed record MigrationResult
 
     public int Rounds { get; init; }
 
+    /// <summary>Rounds of files.</summary>
+    public int FileRounds { get; init; }
+
+    /// <summary>Content of files that went ahead, and of those that went in the pause.</summary>
+    public long FilesAheadBytes { get; init; }
+
+    public long FilesInPauseBytes { get; init; }
+
     /// <summary>Bytes before compression, and as they went over the wire.</summary>
     public long SentBytes { get; init; }
 

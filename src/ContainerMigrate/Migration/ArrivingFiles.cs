@@ -7,10 +7,10 @@ namespace ContainerMigrate.Migration;
 /// What comes of a container's files: rounds while it runs on the source, and the rest in the pause, which makes the runtime start up to the
 /// point where it needs the images.
 /// </summary>
-/// <param name="maxBytes">Content of one whole copy; all rounds together bring no more than two, since each is at most half of the one before.</param>
+/// <param name="maxBytes">Content of one stream. All together bring no more than four of that size: two goes of rounds, of which each but the last is at most half of the one before.</param>
 internal sealed class ArrivingFiles(MigrationEnvironment environment, long maxBytes, long maxLogBytes)
 {
-    private long _left = 2 * maxBytes;
+    private long _left = 4 * maxBytes;
     private Task? _begun;
 
     /// <summary>Takes a round.</summary>

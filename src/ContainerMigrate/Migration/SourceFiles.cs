@@ -24,7 +24,15 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
     private readonly IFollowedTree _tree = environment.Files.Follow(container);
     private string? _obstacle;
     private TreeChanges? _rest;
-    private int _rounds;
+
+    /// <summary>Rounds that have gone ahead.</summary>
+    public int Rounds { get; private set; }
+
+    /// <summary>Content that has gone ahead.</summary>
+    public long AheadBytes { get; private set; }
+
+    /// <summary>Content that was left for the pause.</summary>
+    public long InPauseBytes { get; private set; }
 
     /// <summary>Sends files while the container runs, until what changes meanwhile is little or does not become less.</summary>
     /// <param name="late">Set when the time for it has passed.</param>
@@ -70,13 +78,14 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
         var sent = new CopyTotals(0, 0);
         await streams.SendAsync(BulkTransfer.Layer, "dumping, sending changed files", rest.Bytes,
             async (stream, inner, token) => sent = await _tree.SendAsync(stream, inner, token), cancellationToken);
+        InPauseBytes = sent.ContentBytes;
         LogRest(rest.Scanned, sent.Entries, sent.ContentBytes);
     }
 
     private async Task<FileRound> SendAsync(TreeChanges found, CancellationToken cancellationToken)
     {
         var start = environment.Time.GetTimestamp();
-        var number = ++_rounds;
+        var number = ++Rounds;
         var sent = new CopyTotals(0, 0);
         await streams.SendAsync(BulkTransfer.Files, $"sending files, round {number}", found.Bytes,
             async (stream, inner, token) => sent = await _tree.SendAsync(stream, inner, token), cancellationToken);
@@ -85,6 +94,7 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
             Number = number, ScannedEntries = found.Scanned, Entries = sent.Entries, SentBytes = sent.ContentBytes,
             DurationMs = Math.Round(environment.Time.GetElapsedTime(start).TotalMilliseconds, 1),
         };
+        AheadBytes += sent.ContentBytes;
         LogRound(round.Number, round.Entries, round.ScannedEntries, round.SentBytes, round.DurationMs);
         progress.Update(s => s with { FileRounds = [.. s.FileRounds, round] });
         return round;

@@ -29,6 +29,7 @@ public sealed partial class SourceMigration
     private readonly SourceStreams _streams;
     private ISourceMemory? _memory;
     private DepartingPackets? _packets;
+    private SourceFiles? _files;
     private bool _refused;
     private bool _reserved;
 
@@ -110,6 +111,9 @@ public sealed partial class SourceMigration
             PauseMs = Math.Round(_clock.TotalMs, 1),
             PredictedMs = _memory?.PredictedPauseMs is { } predicted ? Math.Round(predicted) : plan.Report.PredictedPauseMs,
             Rounds = _memory?.Rounds ?? 0,
+            FileRounds = _files?.Rounds ?? 0,
+            FilesAheadBytes = _files?.AheadBytes ?? 0,
+            FilesInPauseBytes = _files?.InPauseBytes ?? 0,
             FrozenBeforeSwitchoverMs = Math.Round(_memory?.Stopped.TotalMilliseconds ?? 0, 2),
             PauseParts = _clock.Parts,
             SentBytes = _streams.SentBytes,
@@ -215,7 +219,7 @@ public sealed partial class SourceMigration
         Step(MigrationPhase.PreCopy, "pre-copy", null);
         // Half of the deadline at most: what is late then still has time to be handed over.
         using var late = new CancellationTokenSource(Deadline / 2, _environment.Time);
-        var files = new SourceFiles(_environment, _streams, container, Progress, _logger);
+        var files = _files = new SourceFiles(_environment, _streams, container, Progress, _logger);
         await Guard("pre-copy", deadline, () => files.GoAheadAsync(late.Token, ahead.Token));
         var memory = _memory = await OpenMemoryAsync(plan, ahead.Token);
         await Guard("pre-copy", deadline, () => memory.GoAheadAsync(bytesPerSecond, late.Token, ahead.Token));

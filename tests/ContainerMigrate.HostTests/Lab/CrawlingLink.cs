@@ -6,21 +6,23 @@ namespace ContainerMigrate.HostTests.Lab;
 /// </summary>
 public static class CrawlingLink
 {
-    /// <param name="source">The source of one migration: what it sends from now on is counted.</param>
-    /// <param name="stage">The stage to stay in.</param>
-    public static async Task BeginAsync(LabHost source, MigrationStage stage)
+    /// <param name="source">The source of one migration: what it sends from now on is counted, and crawls from the first MiB on.</param>
+    public static async Task BeginAsync(LabHost source)
     {
         ArgumentNullException.ThrowIfNull(source);
-        // 16 MiB are sent to try the connection, and some 21 MiB of memory before the freeze; the files come after it.
-        var fastKilobytes = stage == MigrationStage.PreCopy ? 1_000 : 40_000;
-        await source.RunAsync("nft", $$"""
-            table inet crawl {
-              chain output {
-                type filter hook output priority 0
-                tcp dport 7440 quota over {{fastKilobytes}} kbytes limit rate over 3000 kbytes/second burst 64 kbytes drop
-              }
-            }
-            """);
+        await source.RunAsync("nft", Rules("quota over 1000 kbytes limit rate over 3000 kbytes/second burst 64 kbytes drop"));
+    }
+
+    /// <summary>Makes the link crawl when <paramref name="begun"/> says so, at once: a pause is short.</summary>
+    public static async Task BeginAtAsync(LabHost source, Task begun)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(begun);
+        // All that is prepared: what is sent in the pause are some hundred KiB of memory and of images.
+        await using var prepared = source.Start(["sh", "-c", $"read now; exec nft '{Rules("limit rate over 100 kbytes/second burst 16 kbytes drop")}'"]);
+        await begun;
+        await prepared.Input.WriteLineAsync("now");
+        (await prepared.WaitAsync(TimeSpan.FromSeconds(10))).Checked();
     }
 
     /// <summary>Makes the link fast again, if it is not.</summary>
@@ -29,4 +31,13 @@ public static class CrawlingLink
         ArgumentNullException.ThrowIfNull(source);
         await source.RunAsync("nft", "table inet crawl; delete table inet crawl");
     }
+
+    private static string Rules(string rule) => $$"""
+        table inet crawl {
+          chain output {
+            type filter hook output priority 0
+            tcp dport 7440 {{rule}}
+          }
+        }
+        """;
 }

@@ -35,6 +35,10 @@ public sealed class MigrationOutcome
 
     public int Rounds => Json["rounds"]?.GetValue<int>() ?? 0;
 
+    public long FilesAheadBytes => Json["files_ahead_bytes"]?.GetValue<long>() ?? 0;
+
+    public long FilesInPauseBytes => Json["files_in_pause_bytes"]?.GetValue<long>() ?? 0;
+
     public double PauseMs => Json["pause_ms"]?.GetValue<double>() ?? 0;
 
     /// <summary>Host, stage and cause of a failure.</summary>

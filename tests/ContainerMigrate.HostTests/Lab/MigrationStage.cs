@@ -6,6 +6,6 @@ public enum MigrationStage
     /// <summary>Data goes ahead, the container runs.</summary>
     PreCopy,
 
-    /// <summary>The container is frozen, its files are on the way.</summary>
+    /// <summary>The container is frozen, what it changed last is on the way.</summary>
     Switchover,
 }

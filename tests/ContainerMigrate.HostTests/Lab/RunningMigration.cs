@@ -35,7 +35,7 @@ public sealed class RunningMigration : IAsyncDisposable
     public Task ReachesAsync(MigrationStage stage) => stage switch
     {
         MigrationStage.PreCopy => _process.WaitForOutputAsync(l => Field(l, "activity") == "trying the connection"),
-        _ => _process.WaitForOutputAsync(l => Field(l, "phase") == "Frozen" && Field(l, "activity") == "dumping, sending files"),
+        _ => _process.WaitForOutputAsync(l => Field(l, "phase") == "Frozen"),
     };
 
     /// <summary>Ctrl-C.</summary>

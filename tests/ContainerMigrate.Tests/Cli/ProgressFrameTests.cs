@@ -39,6 +39,16 @@ public sealed partial class ProgressFrameTests
         ]);
 
     [Fact]
+    public void ShowsTheLastRoundOfFilesUntilMemoryGoes()
+    {
+        var files = new FileRound { Number = 2, ScannedEntries = 5000, Entries = 41, SentBytes = 7 << 20, DurationMs = 90 };
+        var status = Status("pre-copy round 1") with { Phase = MigrationPhase.PreCopy, FileRounds = [files] };
+
+        Lines(status, 120)[1].ShouldBe("  files, round 2: 41 changes, 7.0 MiB in 90 ms");
+        Lines(status with { Rounds = [Round] }, 120)[1].ShouldStartWith("  round 1: ");
+    }
+
+    [Fact]
     public void DrawsTheBarInAsciiWhereNothingElseShows() =>
         Lines(Sending(950 << 20, 1900L << 20), 79, unicode: false)[1].ShouldBe("  ==========----------  50%  950 MiB of 1.9 GiB at 910 MB/s, 2 s left");
 

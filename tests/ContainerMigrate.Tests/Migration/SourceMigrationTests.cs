@@ -59,6 +59,8 @@ public sealed class SourceMigrationTests
         var result = hosts.Status.Result.ShouldNotBeNull();
         result.PauseMs.ShouldBe(100);
         result.TotalMs.ShouldBe(200);
+        (result.FileRounds, result.FilesAheadBytes, result.FilesInPauseBytes).ShouldBe((1, 1, 1));
+        hosts.Status.FileRounds.ShouldHaveSingleItem().Entries.ShouldBe(1);
         result.PauseParts["dump"].ShouldBe(100);
         result.PauseParts.Keys.ShouldBe(["keep", "freeze", "fence", "dump", "transfer", "wait for the runtime", "criu restore", "restore", "commit", "resume", "go"]);
         result.PredictedMs.ShouldBe(700);
