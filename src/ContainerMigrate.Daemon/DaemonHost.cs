@@ -6,6 +6,7 @@ using ContainerMigrate.Daemon.Peers;
 using ContainerMigrate.Daemon.Peers.Pairing;
 using ContainerMigrate.Daemon.Systemd;
 using ContainerMigrate.Protocol;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace ContainerMigrate.Daemon;
@@ -55,6 +56,9 @@ internal static class DaemonHost
                     localListener.Listen(kestrel);
                 })
                 .UseSockets(localListener.ConfigureTransport)
+
+                // After Kestrel has registered its own.
+                .ConfigureServices(services => services.AddSingleton<IMemoryPoolFactory<byte>, ConnectionMemory>())
                 .Configure(app => Configure(app, modules)))
             .Build();
     }

@@ -7,15 +7,19 @@ namespace ContainerMigrate.Benchmarks;
 internal sealed record BenchmarkOptions
 {
     public const string Usage = """
-        usage: ContainerMigrate.Benchmarks [--quick] [--runs N] [--tree DIR] [--output FILE]
+        usage: ContainerMigrate.Benchmarks [--quick | --transport] [--runs N] [--tree DIR] [--output FILE]
 
           --quick        the rows of 256 MiB, as many runs as fit into about 3 minutes
+          --transport    pre-copy beside one plain TLS stream, and nothing else
           --runs N       runs of each row, 1 to 99 (3); a row's median is shown
           --tree DIR     what `make install DESTDIR=DIR` made (artifacts/install)
           --output FILE  artifacts/bench.json
         """;
 
     public bool Quick { get; init; }
+
+    /// <summary>Only how fast memory is moved.</summary>
+    public bool Transport { get; init; }
 
     /// <summary>Runs of each row, 1 to 99.</summary>
     public int Runs { get; init; } = 3;
@@ -37,6 +41,9 @@ internal sealed record BenchmarkOptions
             {
                 case "--quick":
                     options = options with { Quick = true };
+                    continue;
+                case "--transport":
+                    options = options with { Transport = true };
                     continue;
                 case "--runs" when int.TryParse(value, out var runs) && runs is >= 1 and <= 99:
                     options = options with { Runs = runs };

@@ -3,7 +3,13 @@ using ContainerMigrate.Benchmarks;
 using ContainerMigrate.Benchmarks.Contenders;
 using ContainerMigrate.Benchmarks.Lab;
 using ContainerMigrate.Benchmarks.Results;
+using ContainerMigrate.Benchmarks.Transport;
 using ContainerMigrate.HostTests.Lab;
+
+if (await PlainTls.RunAsync(args) is { } ended)
+{
+    return ended;
+}
 
 if (!BenchmarkOptions.TryParse(args, out var options, out var error))
 {
@@ -30,8 +36,17 @@ await using (var lab = new BenchmarkLab(options.InstallTree))
     try
     {
         await lab.RaiseAsync(stop.Token);
-        var runner = new BenchmarkRunner(lab, [new CtMigrateContender(lab), new DockerCheckpointContender(lab)]);
-        await runner.RunAsync(options.Quick ? BenchmarkPlan.Quick(options.Runs) : BenchmarkPlan.Full(options.Runs), runs, stop.Token);
+        if (!options.Transport)
+        {
+            var runner = new BenchmarkRunner(lab, [new CtMigrateContender(lab), new DockerCheckpointContender(lab)]);
+            await runner.RunAsync(options.Quick ? BenchmarkPlan.Quick(options.Runs) : BenchmarkPlan.Full(options.Runs), runs, stop.Token);
+        }
+
+        if (!options.Quick)
+        {
+            await new TransportBenchmark(lab).RunAsync(options.Runs, runs, stop.Token);
+        }
+
         complete = true;
     }
     catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -65,6 +65,15 @@ internal sealed record BenchmarkRun
     /// <inheritdoc cref="MoveResult.Parts"/>
     public IReadOnlyDictionary<string, double>? PauseParts { get; init; }
 
+    /// <summary>Bytes a second of the first round of pre-copy: see <see cref="Transport.TransportBenchmark"/>.</summary>
+    public double? PreCopyBytesS { get; init; }
+
+    /// <summary>Bytes a second of one plain TLS stream, right before.</summary>
+    public double? TlsBytesS { get; init; }
+
+    /// <summary>The one as a share of the other.</summary>
+    public double? TlsShare { get; init; }
+
     public override string ToString()
     {
         var text = string.Create(CultureInfo.InvariantCulture, $"{Tool} {MemoryMib} MiB, {DirtyMibS} MiB/s, run {Run}: ");

@@ -8,7 +8,7 @@ internal static class Median
     {
         foreach (var group in Groups(runs).ToList())
         {
-            var ok = group.Where(r => r.Ok).OrderBy(r => r.GapMs).ToList();
+            var ok = group.Where(r => r is { Ok: true, GapMs: not null }).OrderBy(r => r.GapMs).ToList();
             if (ok.Count > 0)
             {
                 var middle = ok[ok.Count / 2];

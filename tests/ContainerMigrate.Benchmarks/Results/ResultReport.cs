@@ -1,4 +1,5 @@
 using System.Globalization;
+using ContainerMigrate.Benchmarks.Transport;
 using Spectre.Console;
 
 namespace ContainerMigrate.Benchmarks.Results;
@@ -9,8 +10,19 @@ internal static class ResultReport
     // Wide enough for every column where nobody sets a width: in a file or a pipe.
     private const int WidthWithoutTerminal = 160;
 
-    public static void Write(IReadOnlyList<BenchmarkRun> runs)
+    public static void Write(IReadOnlyList<BenchmarkRun> all)
     {
+        foreach (var line in TransportBenchmark.Report(all))
+        {
+            Console.WriteLine(line);
+        }
+
+        var runs = all.Where(r => r.Tool != TransportBenchmark.Tool).ToList();
+        if (runs.Count == 0)
+        {
+            return;
+        }
+
         if (Console.IsOutputRedirected)
         {
             AnsiConsole.Profile.Width = WidthWithoutTerminal;
