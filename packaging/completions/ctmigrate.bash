@@ -40,7 +40,7 @@ _ctmigrate() {
   case $previous in
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --mode) mapfile -t COMPREPLY < <(compgen -W 'auto precopy stop-and-copy' -- "$current"); return ;;
-    --on-stall) mapfile -t COMPREPLY < <(compgen -W 'accept abort' -- "$current"); return ;;
+    --on-stall) mapfile -t COMPREPLY < <(compgen -W 'accept abort throttle' -- "$current"); return ;;
     --max-downtime | --deadline | --freeze-timeout | --code) return ;;
     --skip)
       local done_part=''

@@ -9,8 +9,7 @@ namespace ContainerMigrate.Cli.Commands;
 internal static class MigrateCommand
 {
     private static readonly string[] LaterModes = ["postcopy"];
-    private static readonly string[] StallActions = ["accept", "abort"];
-    private static readonly string[] LaterStallActions = ["throttle", "postcopy"];
+    private static readonly string[] LaterStallActions = ["postcopy"];
 
     public static Command Create(CommandContext context, ExamplesHelp help)
     {
@@ -20,7 +19,7 @@ internal static class MigrateCommand
         var mode = Choice("--mode", "mode", MigrationModes.All, LaterModes,
             "How memory is moved: precopy (ahead, in rounds, while the container runs), stop-and-copy (while it is frozen), or auto (the best that both hosts can do)");
         var maxDowntime = Operands.DurationOption("--max-downtime", "The pause that more rounds of pre-copy are worth (default 300ms)");
-        var onStall = Choice("--on-stall", "action", StallActions, LaterStallActions, "When more rounds do not help: accept the longer pause, or abort");
+        var onStall = Choice("--on-stall", "action", StallActions.All, LaterStallActions, "When more rounds do not help: accept the longer pause, abort, or throttle the container until they do");
         var skip = Operands.Skip();
         var deadline = Operands.DurationOption("--deadline", "Give up when it has not been handed over after this long (default: the daemon's setting)");
         var freezeTimeout = Operands.DurationOption(
@@ -51,7 +50,7 @@ internal static class MigrateCommand
             Examples:
               ctmigrate migrate web h2
               ctmigrate migrate web h2 --dry-run
-              ctmigrate migrate web h2 --max-downtime 500ms --on-stall abort
+              ctmigrate migrate web h2 --max-downtime 500ms --on-stall throttle
               ctmigrate migrate web h2 --freeze-timeout 10s --deadline 10m
               ctmigrate migrate web h2 --detach
 

@@ -55,7 +55,8 @@ internal static class MigrationText
     public static string Round(PreCopyRound round) => round.DurationMs == 0
         ? OneLine.Of($"rounds end: {round.Verdict}")
         : $"round {round.Number}: {ByteSize.Format(round.SentBytes)} in {Duration.FormatMilliseconds(round.DurationMs)} at {ByteRate.Format(round.BytesPerSecond)}, "
-          + $"{ByteRate.Format(round.DirtyBytesPerSecond)} dirtied, predicted pause {Duration.FormatMilliseconds(round.PredictedPauseMs)}";
+          + $"{ByteRate.Format(round.DirtyBytesPerSecond)} dirtied, predicted pause {Duration.FormatMilliseconds(round.PredictedPauseMs)}"
+          + (round.CpuPercent is { } percent ? FormattableString.Invariant($", slowed down to {percent:0} % of a processor") : "");
 
     /// <summary><c>files, round 1: 4100 changes, 114 MiB in 0.9 s</c></summary>
     public static string FileRound(FileRound round) =>

@@ -55,9 +55,9 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
             throw ApiException.BadRequest($"mode '{request.Mode}' is not supported by this version; {string.Join(", ", MigrationModes.All)} are");
         }
 
-        if (request.OnStall is not ("accept" or "abort") || request.MaxDowntimeSeconds is <= 0 or > 3600)
+        if (!StallActions.All.Contains(request.OnStall) || request.MaxDowntimeSeconds is <= 0 or > 3600)
         {
-            throw ApiException.BadRequest("on_stall is accept or abort, and the maximum downtime is within 1 h");
+            throw ApiException.BadRequest($"on_stall is one of {string.Join(", ", StallActions.All)}, and the maximum downtime is within 1 h");
         }
 
         if (request.DeadlineSeconds is <= 0 or > 86400 || request.FreezeTimeoutSeconds is <= 0 or > 3600)
@@ -65,7 +65,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
             throw ApiException.BadRequest("deadline must be within 24 h and freeze timeout within 1 h");
         }
 
-        var plan = await PlanAsync(new CheckRequest { Container = request.Container, Host = request.Host, Skip = request.Skip, Mode = request.Mode }, cancellationToken);
+        var plan = await PlanAsync(new CheckRequest { Container = request.Container, Host = request.Host, Skip = request.Skip, Mode = request.Mode, OnStall = request.OnStall }, cancellationToken);
         var peer = PeerOf(request.Host);
         await _starting.WaitAsync(cancellationToken);
         try

@@ -86,6 +86,7 @@ internal sealed class MigrationsModule : IDaemonModule
             Runtimes = services.GetRequiredService<IReadOnlyList<IContainerRuntime>>(),
             Checkpoints = services.GetRequiredService<ICheckpointEngine>(),
             Freezer = new CgroupFreezer(),
+            Cpu = new CgroupCpu(),
             Fence = services.GetRequiredService<INetworkFence>(),
             Packets = services.GetRequiredService<IPacketKeeper>(),
             Announcer = services.GetRequiredService<IAddressAnnouncer>(),

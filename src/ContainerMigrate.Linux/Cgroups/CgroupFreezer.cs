@@ -8,8 +8,6 @@ namespace ContainerMigrate.Linux.Cgroups;
 /// <inheritdoc cref="ICgroupFreezer"/>
 public sealed class CgroupFreezer(TimeProvider? timeProvider = null) : ICgroupFreezer
 {
-    private const string Root = "/sys/fs/cgroup/";
-
     // Only how soon a cancellation is seen; the kernel wakes the poll when the state changes.
     private const int CancellationIntervalMs = 50;
 
@@ -18,7 +16,7 @@ public sealed class CgroupFreezer(TimeProvider? timeProvider = null) : ICgroupFr
     /// <inheritdoc/>
     public async Task FreezeAsync(string cgroupDirectory, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var directory = CheckPath(cgroupDirectory);
+        var directory = CgroupPath.Check(cgroupDirectory);
         var freeze = Path.Combine(directory, "cgroup.freeze");
         try
         {
@@ -54,7 +52,7 @@ public sealed class CgroupFreezer(TimeProvider? timeProvider = null) : ICgroupFr
     /// <inheritdoc/>
     public Task ThawAsync(string cgroupDirectory, CancellationToken cancellationToken)
     {
-        var directory = CheckPath(cgroupDirectory);
+        var directory = CgroupPath.Check(cgroupDirectory);
         try
         {
             File.WriteAllText(Path.Combine(directory, "cgroup.freeze"), "0");
@@ -72,21 +70,12 @@ public sealed class CgroupFreezer(TimeProvider? timeProvider = null) : ICgroupFr
     {
         try
         {
-            return CgroupEvents.IsFrozen(File.ReadAllText(Path.Combine(CheckPath(cgroupDirectory), "cgroup.events")));
+            return CgroupEvents.IsFrozen(File.ReadAllText(Path.Combine(CgroupPath.Check(cgroupDirectory), "cgroup.events")));
         }
         catch (IOException exception) when (IsGone(exception))
         {
             return false;
         }
-    }
-
-    /// <summary>The path comes from what a runtime says; a write anywhere else must not come of it.</summary>
-    private static string CheckPath(string cgroupDirectory)
-    {
-        var full = Path.GetFullPath(cgroupDirectory);
-        return full.StartsWith(Root, StringComparison.Ordinal) && full.Length > Root.Length
-            ? full
-            : throw new ArgumentException($"{cgroupDirectory} is not a cgroup beneath {Root}", nameof(cgroupDirectory));
     }
 
     private bool WaitUntilFrozen(string directory, TimeSpan timeout, CancellationToken cancellationToken)

@@ -18,6 +18,9 @@ public sealed record CheckRequest
 
     /// <summary>As in <see cref="MigrateRequest"/>.</summary>
     public string Mode { get; init => field = value ?? "auto"; } = "auto";
+
+    /// <inheritdoc cref="Mode"/>
+    public string OnStall { get; init => field = value ?? "accept"; } = "accept";
 }
 
 /// <summary>What <c>check</c> found on both hosts.</summary>
@@ -65,7 +68,7 @@ public sealed record MigrateRequest
     /// <summary>The pause, in seconds, that more rounds of pre-copy are worth; null: 0.3.</summary>
     public double? MaxDowntimeSeconds { get; init; }
 
-    /// <summary>What when more rounds do not help: <c>accept</c> the longer pause, or <c>abort</c>.</summary>
+    /// <summary>What when more rounds do not help: <c>accept</c> the longer pause, <c>abort</c>, or <c>throttle</c> the container.</summary>
     public string OnStall { get; init => field = value ?? "accept"; } = "accept";
 
     public bool DryRun { get; init; }

@@ -25,6 +25,9 @@ public sealed record PreCopyRound
     /// <summary>For how long processes were stopped since the migration's start, all together.</summary>
     public double StoppedMs { get; init; }
 
+    /// <summary>What the container was allowed to use, in percent of one processor; null: it was not slowed down.</summary>
+    public double? CpuPercent { get; init; }
+
     /// <summary>Why it went on, or why the rounds ended here.</summary>
     public string Verdict { get; init => field = value ?? ""; } = "";
 }

@@ -27,11 +27,12 @@ public static class CheckNames
     public const string Settings = "settings";
     public const string State = "state";
     public const string Processes = "processes";
+    public const string Throttle = "throttle";
 
     /// <summary>Every name, in the order in which reports show them.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
         State, Criu, Kernel, Cpu, Runtime, Wrapper, Storage, Image, Memory, Disk, Name, Address, Network, Clock, Exec,
-        Terminal, Mounts, Stdio, Privileged, Namespaces, IoUring, Devices, Settings, Processes,
+        Terminal, Mounts, Stdio, Privileged, Namespaces, IoUring, Devices, Settings, Processes, Throttle,
     ];
 }

@@ -33,6 +33,10 @@ public static class JournalKeys
     public const string InitPid = "init_pid";
     public const string Cgroup = "cgroup";
     public const string Paused = "paused";
+
+    /// <summary>A container that is slowed down: its cgroup, and the <c>cpu.max</c> that it had before.</summary>
+    public const string CpuCgroup = "cpu_cgroup";
+    public const string CpuLimit = "cpu_max";
     public const string Failure = "failure";
     public const string Result = "result";
     public const string ExitCode = "exit_code";

@@ -9,9 +9,10 @@ namespace ContainerMigrate.Migration;
 /// </summary>
 /// <param name="memory">The container's; not owned.</param>
 /// <param name="send">Sends one page stream to the destination.</param>
+/// <param name="throttle">Slows the container down where that is wanted; null: it is not.</param>
 /// <param name="report">Told of each round once its end is decided.</param>
 internal sealed class MemoryRounds(
-    TravellingMemory memory, ConvergencePolicy policy, PausePrediction fixedPause, string onStall, TimeProvider time,
+    TravellingMemory memory, ConvergencePolicy policy, PausePrediction fixedPause, string onStall, CpuThrottle? throttle, TimeProvider time,
     Func<int, Func<Stream, CancellationToken, Task>, CancellationToken, Task> send, Action<PreCopyRound> report)
 {
     // Below this a round's rate says more about the round trip than about the connection.
@@ -44,22 +45,31 @@ internal sealed class MemoryRounds(
             {
                 Number = Count + 1, DirtyBytes = dirty, PredictedPauseMs = Math.Round(prediction.TotalMs), StoppedMs = memory.Stopped.TotalMilliseconds, Verdict = decision.Reason,
             };
+            if (decision.Step == ConvergenceStep.Stalled && !late.IsCancellationRequested && throttle?.Tighten() is { } slowed)
+            {
+                policy.BeginAnew();
+                report(await CopyAsync(round with { Verdict = $"{decision.Reason}; {slowed}" }, cancellationToken));
+                continue;
+            }
+
             if (decision.Step == ConvergenceStep.CopyAgain)
             {
                 report(await CopyAsync(round, cancellationToken));
                 continue;
             }
 
-            if (decision.Step == ConvergenceStep.Stalled && onStall == "abort")
+            if (decision.Step == ConvergenceStep.Stalled && onStall == StallActions.Abort)
             {
                 throw new MigrationException("pre-copy", decision.Reason, FormattableString.Invariant($"`--on-stall accept` takes that pause, `--max-downtime {Math.Ceiling(prediction.TotalMs / 100) * 100:0}ms` expects it"));
             }
 
-            report(round);
+            report(round with { CpuPercent = CpuPercent });
             Prediction = prediction;
             return;
         }
     }
+
+    private double? CpuPercent => throttle?.LimitCpus is { } cpus ? Math.Round(100 * cpus) : null;
 
     private PausePrediction PredictNow() => fixedPause with { CopyMs = 1000 * memory.PendingBytes / _bytesPerSecond };
 
@@ -77,6 +87,7 @@ internal sealed class MemoryRounds(
         }
 
         await memory.ScanAsync(cancellationToken);
+        throttle?.Observe();
         var now = time.GetTimestamp();
         var sinceScan = time.GetElapsedTime(_lastScan, now);
         _lastScan = now;
@@ -88,6 +99,7 @@ internal sealed class MemoryRounds(
             PredictedPauseMs = Math.Round(PredictNow().TotalMs),
             DirtyBytesPerSecond = Math.Round(memory.PendingBytes / sinceScan.TotalSeconds),
             StoppedMs = memory.Stopped.TotalMilliseconds,
+            CpuPercent = CpuPercent,
         };
     }
 }

@@ -21,6 +21,8 @@ public sealed record MigrationEnvironment
 
     public required ICgroupFreezer Freezer { get; init; }
 
+    public required ICpuLimiter Cpu { get; init; }
+
     public required INetworkFence Fence { get; init; }
 
     public required IPacketKeeper Packets { get; init; }

@@ -80,6 +80,12 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         var imageBytes = reply.MissingLayers.Count == 0 || container.Manifest.Image is null ? 0 : container.Manifest.Image.SizeBytes;
         findings.AddRange(HostComparison.Compare(facts with { Clock = environment.Time.GetUtcNow() }, reply.Facts with { HostName = peer.Name }, container.Manifest, imageBytes));
         var mode = await ChooseModeAsync(request.Mode, container.Manifest, reply.Facts with { HostName = peer.Name }, findings, cancellationToken);
+        if (request.OnStall == StallActions.Throttle && mode == MigrationModes.PreCopy && environment.Cpu.FindObstacle(container.CgroupDirectory) is { } obstacle)
+        {
+            findings.Add(new CheckFinding(CheckNames.Throttle, CheckSeverity.Error, environment.HostName, $"the container cannot be slowed down: {obstacle}",
+                "boot with cgroup v2 alone (systemd.unified_cgroup_hierarchy=1), or take --on-stall accept or abort"));
+        }
+
         findings = [.. findings.Distinct().OrderBy(f => OrderOf(f.Check)).ThenByDescending(f => f.Severity)];
         var report = new CheckReport
         {

@@ -30,6 +30,7 @@ public sealed partial class SourceMigration
     private ISourceMemory? _memory;
     private DepartingPackets? _packets;
     private SourceFiles? _files;
+    private CpuThrottle? _throttle;
     private bool _refused;
     private bool _reserved;
 
@@ -138,8 +139,9 @@ public sealed partial class SourceMigration
         }
 
         var memory = new TravellingMemory(await _environment.Tracker.StartAsync(plan.Container.CgroupDirectory, cancellationToken));
+        _throttle = CpuThrottle.Create(_environment, _request.OnStall, plan.Container.CgroupDirectory, _journal);
         var rounds = new MemoryRounds(
-            memory, new ConvergencePolicy(TimeSpan.FromSeconds(_request.MaxDowntimeSeconds ?? DefaultMaxDowntimeSeconds)), DowntimeEstimate.PreCopy(plan.Container.Manifest), _request.OnStall, _environment.Time,
+            memory, new ConvergencePolicy(TimeSpan.FromSeconds(_request.MaxDowntimeSeconds ?? DefaultMaxDowntimeSeconds)), DowntimeEstimate.PreCopy(plan.Container.Manifest), _request.OnStall, _throttle, _environment.Time,
             (number, write, token) => _streams.SendAsync(BulkTransfer.Memory, $"pre-copy round {number}", memory.PendingBytes, (stream, _, t) => write(stream, t), token),
             round =>
             {
@@ -250,6 +252,7 @@ public sealed partial class SourceMigration
             [JournalKeys.InitPid] = container.InitPid,
             [JournalKeys.Paused] = container.Manifest.Paused,
         });
+        _throttle?.GiveBack();
         _clock.Restart();
         // Before the freeze: the container still reads what has come so far, and of datagrams only what it has read goes with it.
         await _packets!.BeginAsync(cancellationToken);

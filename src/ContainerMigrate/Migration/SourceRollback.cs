@@ -31,6 +31,7 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
             await environment.Checkpoints.LetGoAsync(journal.Directory);
         }
 
+        GiveCpuBack(journal, reference.Name);
         environment.Refusals.Allow(id);
         if (journal.Value(JournalKeys.RestartPolicy) is JsonObject policy)
         {
@@ -46,6 +47,18 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
         }
 
         CheckpointImages.Delete(journal.Directory);
+    }
+
+    private void GiveCpuBack(IMigrationJournal journal, string container)
+    {
+        try
+        {
+            CpuThrottle.GiveBack(environment.Cpu, journal);
+        }
+        catch (MigrationException e)
+        {
+            LogThrottleLeft(container, e.Failure.Cause);
+        }
     }
 
     private async Task UnfreezeAsync(IMigrationJournal journal, CancellationToken cancellationToken)
@@ -88,6 +101,9 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
             }
         }
     }
+
+    [LoggerMessage(LogLevel.Error, "{Container} could not be given its processor time back: {Cause}")]
+    private partial void LogThrottleLeft(string container, string cause);
 
     [LoggerMessage(LogLevel.Warning, "the restart policy of {Container} could not be given back: {Cause}")]
     private partial void LogPolicyLost(string container, string cause);

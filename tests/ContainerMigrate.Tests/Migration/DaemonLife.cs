@@ -19,7 +19,7 @@ namespace ContainerMigrate.Tests.Migration;
 /// wait or end the life. A dead daemon does nothing any more; what it had begun never returns.
 /// </summary>
 internal sealed class DaemonLife :
-    ICheckpointEngine, ICgroupFreezer, INetworkFence, IAddressAnnouncer, IContainerNetwork, IDirectoryCopier, IPageFileCopier, ILogCopier, IHostInspector, IStartRefusal, IContainerRuntime, IMemoryTracker, IMemoryArrivals, IFileFollower
+    ICheckpointEngine, ICgroupFreezer, ICpuLimiter, INetworkFence, IAddressAnnouncer, IContainerNetwork, IDirectoryCopier, IPageFileCopier, ILogCopier, IHostInspector, IStartRefusal, IContainerRuntime, IMemoryTracker, IMemoryArrivals, IFileFollower
 {
     private readonly Machine _machine;
     private readonly TaskCompletionSource _died = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -31,7 +31,7 @@ internal sealed class DaemonLife :
         Time = time;
         Environment = new MigrationEnvironment
         {
-            HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Fence = this, Packets = machine.Packets, Announcer = this, Network = this,
+            HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Cpu = this, Fence = this, Packets = machine.Packets, Announcer = this, Network = this,
             Copier = this, Files = this, Tracker = this, Arrivals = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Refusals = this, Time = time,
         };
         Index = new MigrationIndex(time);
@@ -137,6 +137,15 @@ internal sealed class DaemonLife :
     public Task ThawAsync(string cgroupDirectory, CancellationToken cancellationToken) => StepAsync("thaw", () => _machine.Frozen = false, cancellationToken);
 
     public bool IsFrozen(string cgroupDirectory) => _machine.Frozen;
+
+    public string? FindObstacle(string cgroupDirectory) => null;
+
+    public CpuLimit Read(string cgroupDirectory) => _machine.Cpu;
+
+    public void Apply(string cgroupDirectory, CpuLimit limit) => Step($"limit cpu {limit}", () => _machine.Cpu = limit);
+
+    // Two processors, all the time.
+    public TimeSpan ReadUsage(string cgroupDirectory) => 2 * Time.GetElapsedTime(0);
 
     public Task RaiseAsync(string networkNamespacePath, CancellationToken cancellationToken) => StepAsync("fence", () => _machine.Fenced = true, cancellationToken);
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ContainerMigrate.Containers;
 
 namespace ContainerMigrate.Tests.Migration;
 
@@ -19,6 +20,11 @@ internal sealed class Machine(string name, string directory)
     public bool Exists { get; set; }
 
     public bool Frozen { get; set; }
+
+    /// <summary>What the container that leaves may use, and was given at first.</summary>
+    public CpuLimit Cpu { get; set; } = GivenCpu;
+
+    public static CpuLimit GivenCpu { get; } = new(150_000, 100_000);
 
     public bool Fenced { get; set; }
 

@@ -138,6 +138,7 @@ internal sealed class TwoHosts : IDisposable
     {
         _ranTwice.ShouldBeNull();
         (From.Exists, From.Frozen, From.Fenced, From.Refused, From.DumpHeld).ShouldBe((true, false, false, false, false), Trace);
+        From.Cpu.ShouldBe(Machine.GivenCpu, Trace);
         To.ArrivedPages.ShouldBeNull(Trace);
         From.Policy.ShouldBe(Machine.Always.ToJsonString(), Trace);
         To.Arrival.ShouldBeNull(Trace);
