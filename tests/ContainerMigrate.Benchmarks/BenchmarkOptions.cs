@@ -7,10 +7,11 @@ namespace ContainerMigrate.Benchmarks;
 internal sealed record BenchmarkOptions
 {
     public const string Usage = """
-        usage: ContainerMigrate.Benchmarks [--quick | --transport] [--runs N] [--tree DIR] [--output FILE]
+        usage: ContainerMigrate.Benchmarks [--quick | --transport | --prediction] [--runs N] [--tree DIR] [--output FILE]
 
           --quick        the rows of 256 MiB, as many runs as fit into about 3 minutes
           --transport    pre-copy beside one plain TLS stream, and nothing else
+          --prediction   predicted and measured pauses of 4 + N migrations, and nothing else
           --runs N       runs of each row, 1 to 99 (3); a row's median is shown
           --tree DIR     what `make install DESTDIR=DIR` made (artifacts/install)
           --output FILE  artifacts/bench.json
@@ -20,6 +21,9 @@ internal sealed record BenchmarkOptions
 
     /// <summary>Only how fast memory is moved.</summary>
     public bool Transport { get; init; }
+
+    /// <summary>Only how well pauses are predicted.</summary>
+    public bool Prediction { get; init; }
 
     /// <summary>Runs of each row, 1 to 99.</summary>
     public int Runs { get; init; } = 3;
@@ -44,6 +48,9 @@ internal sealed record BenchmarkOptions
                     continue;
                 case "--transport":
                     options = options with { Transport = true };
+                    continue;
+                case "--prediction":
+                    options = options with { Prediction = true };
                     continue;
                 case "--runs" when int.TryParse(value, out var runs) && runs is >= 1 and <= 99:
                     options = options with { Runs = runs };

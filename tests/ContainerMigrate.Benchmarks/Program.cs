@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using ContainerMigrate.Benchmarks;
 using ContainerMigrate.Benchmarks.Contenders;
 using ContainerMigrate.Benchmarks.Lab;
+using ContainerMigrate.Benchmarks.Prediction;
 using ContainerMigrate.Benchmarks.Results;
 using ContainerMigrate.Benchmarks.Transport;
 using ContainerMigrate.HostTests.Lab;
@@ -36,13 +37,17 @@ await using (var lab = new BenchmarkLab(options.InstallTree))
     try
     {
         await lab.RaiseAsync(stop.Token);
-        if (!options.Transport)
+        if (options.Prediction)
+        {
+            await new PredictionBenchmark(lab).RunAsync(PredictionBenchmark.Learning + options.Runs, runs, stop.Token);
+        }
+        else if (!options.Transport)
         {
             var runner = new BenchmarkRunner(lab, [new CtMigrateContender(lab), new DockerCheckpointContender(lab)]);
             await runner.RunAsync(options.Quick ? BenchmarkPlan.Quick(options.Runs) : BenchmarkPlan.Full(options.Runs), runs, stop.Token);
         }
 
-        if (!options.Quick)
+        if (!options.Quick && !options.Prediction)
         {
             await new TransportBenchmark(lab).RunAsync(options.Runs, runs, stop.Token);
         }

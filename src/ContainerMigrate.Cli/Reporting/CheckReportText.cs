@@ -36,9 +36,16 @@ internal static class CheckReportText
         var image = report.ImageBytesToSend > 0 ? $"{ByteSize.Format(report.ImageBytesToSend)} of its image" : "no image data";
         output.WriteLine($"to send: {ByteSize.Format(report.MemoryBytes)} memory, {ByteSize.Format(report.WritableLayerBytes)} files, {image}");
         output.WriteLine(report.PredictedPauseMs is { } pause
-            ? $"predicted pause: {Duration.FormatMilliseconds(pause)} ({OneLine.Of(report.Mode)})"
+            ? $"predicted pause: {Duration.FormatMilliseconds(pause)} ({OneLine.Of(report.Mode)}; {OneLine.Of(Basis(report))})"
             : $"predicted pause: not known ({OneLine.Of(report.Mode)})");
     }
+
+    private static string Basis(CheckReport report) => report.PredictedFrom switch
+    {
+        0 => $"from constants: nothing has moved to {report.Destination} this way yet",
+        1 => $"learned from 1 earlier migration to {report.Destination}",
+        var count => $"learned from the last {count} migrations to {report.Destination}",
+    };
 
     private static void WriteVerdict(TextWriter output, CheckReport report, IReadOnlyList<string> skip)
     {

@@ -99,6 +99,7 @@ internal sealed class MigrationsModule : IDaemonModule
             Logs = new LogCopier(),
             Host = services.GetRequiredService<IHostInspector>(),
             Journals = services.GetRequiredService<IJournalStore>(),
+            Pauses = new FilePauseHistory(options.StateDirectory, services.GetRequiredService<ILogger<FilePauseHistory>>()),
             Refusals = new StartRefusal(layout),
             Time = services.GetRequiredService<TimeProvider>(),
         };

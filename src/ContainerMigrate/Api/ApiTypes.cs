@@ -42,6 +42,9 @@ public sealed record CheckReport
     /// <summary>Predicted pause in milliseconds; null when it cannot be estimated.</summary>
     public double? PredictedPauseMs { get; init; }
 
+    /// <summary>How many earlier migrations from this host to that one the prediction rests on; 0: on constants.</summary>
+    public int PredictedFrom { get; init; }
+
     /// <summary>The way memory will be moved: <c>stop-and-copy</c>, ...</summary>
     public string Mode { get; init => field = value ?? "stop-and-copy"; } = "stop-and-copy";
 

@@ -18,6 +18,9 @@ internal interface ISourceMemory : IAsyncDisposable
     /// <summary>The pause as it was predicted last; null when nothing was learned since the check.</summary>
     double? PredictedPauseMs { get; }
 
+    /// <summary>What was left to copy when the prediction was made, at the rate of the last round, in milliseconds.</summary>
+    double LeftToCopyMs { get; }
+
     /// <summary>Sends what can be sent while the container runs.</summary>
     /// <param name="bytesPerSecond">What the connection carried when it was tried.</param>
     /// <param name="late">Set when the time for it has passed.</param>

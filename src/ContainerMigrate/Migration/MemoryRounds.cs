@@ -27,6 +27,11 @@ internal sealed class MemoryRounds(
     /// <summary>The pause as it was predicted when the rounds ended; null before.</summary>
     public PausePrediction? Prediction { get; private set; }
 
+    /// <inheritdoc cref="ISourceMemory.LeftToCopyMs"/>
+    public double LeftToCopyMs { get; private set; }
+
+    private double CopyMs => 1000 * memory.PendingBytes / _bytesPerSecond;
+
     /// <summary>Copies until it is time to freeze.</summary>
     /// <param name="bytesPerSecond">What the connection carried when it was tried.</param>
     /// <param name="late">Set when the time for copying ahead has passed.</param>
@@ -65,13 +70,14 @@ internal sealed class MemoryRounds(
 
             report(round with { CpuPercent = CpuPercent });
             Prediction = prediction;
+            LeftToCopyMs = CopyMs;
             return;
         }
     }
 
     private double? CpuPercent => throttle?.LimitCpus is { } cpus ? Math.Round(100 * cpus) : null;
 
-    private PausePrediction PredictNow() => fixedPause with { CopyMs = 1000 * memory.PendingBytes / _bytesPerSecond };
+    private PausePrediction PredictNow() => fixedPause with { CopyMs = fixedPause.CopyFactor * CopyMs };
 
     private async Task<PreCopyRound> CopyAsync(PreCopyRound round, CancellationToken cancellationToken)
     {

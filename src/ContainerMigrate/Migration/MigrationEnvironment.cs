@@ -47,6 +47,8 @@ public sealed record MigrationEnvironment
 
     public required IJournalStore Journals { get; init; }
 
+    public required IPauseHistory Pauses { get; init; }
+
     public required IStartRefusal Refusals { get; init; }
 
     public required TimeProvider Time { get; init; }

@@ -8,7 +8,9 @@ namespace ContainerMigrate.Migration;
 
 /// <summary>What a check of both hosts has found out, and what the migration then works with.</summary>
 /// <param name="MissingLayers">Image layers the destination lacks.</param>
-public sealed record MigrationPlan(CheckReport Report, IContainerRuntime Runtime, SourceContainer Container, HostFacts Facts, IReadOnlyList<string> MissingLayers);
+/// <param name="Estimate">Predicts pauses of this runtime's containers to that host.</param>
+public sealed record MigrationPlan(
+    CheckReport Report, IContainerRuntime Runtime, SourceContainer Container, HostFacts Facts, IReadOnlyList<string> MissingLayers, PauseEstimate Estimate);
 
 /// <summary>Examines both hosts before anything is touched.</summary>
 public sealed class MigrationPlanner(MigrationEnvironment environment)
@@ -87,6 +89,7 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         }
 
         findings = [.. findings.Distinct().OrderBy(f => OrderOf(f.Check)).ThenByDescending(f => f.Severity)];
+        var estimate = new PauseEstimate(environment.Pauses.Read(peer.Name, runtime.Name));
         var report = new CheckReport
         {
             Container = reference.Name,
@@ -97,14 +100,15 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
             Checked = [.. CheckNames.All.Where(n => !request.Skip.Contains(n))],
             Mode = mode,
             PredictedPauseMs = mode == MigrationModes.PreCopy
-                ? Math.Round(DowntimeEstimate.PreCopy(container.Manifest).TotalMs)
-                : DowntimeEstimate.StopAndCopyMs(container.Manifest.MemoryBytes, container.Manifest.WritableLayerBytes, container.Manifest.WritableLayerEntries, container.Manifest.ProcessCount),
+                ? Math.Round(estimate.PreCopy(container.Manifest).TotalMs)
+                : estimate.StopAndCopyMs(container.Manifest),
+            PredictedFrom = estimate.CountOf(mode),
             MemoryBytes = container.Manifest.MemoryBytes,
             WritableLayerBytes = container.Manifest.WritableLayerBytes,
             ImageBytesToSend = imageBytes,
             Ok = findings.All(f => f.Severity != CheckSeverity.Error || request.Skip.Contains(f.Check)),
         };
-        return new MigrationPlan(report, runtime, container, facts, reply.MissingLayers);
+        return new MigrationPlan(report, runtime, container, facts, reply.MissingLayers, estimate);
     }
 
     // A mode that was asked for is not exchanged for another: that is for "auto" to do.

@@ -3,6 +3,9 @@ namespace ContainerMigrate.Migration;
 /// <summary>A pause that is expected, in its parts, in milliseconds.</summary>
 public sealed record PausePrediction(double FreezeMs, double DumpMs, double CopyMs, double FilesMs, double RestoreMs, double NetworkMs)
 {
+    /// <summary>What copying takes in the pause, as a multiple of what the rounds' rate says.</summary>
+    public double CopyFactor { get; init; } = 1;
+
     public double TotalMs => FreezeMs + DumpMs + CopyMs + FilesMs + RestoreMs + NetworkMs;
 
     /// <inheritdoc/>

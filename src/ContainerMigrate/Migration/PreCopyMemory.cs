@@ -28,6 +28,8 @@ internal sealed class PreCopyMemory(
 
     public double? PredictedPauseMs => rounds.Prediction?.TotalMs;
 
+    public double LeftToCopyMs => rounds.LeftToCopyMs;
+
     public async Task GoAheadAsync(double bytesPerSecond, CancellationToken late, CancellationToken cancellationToken)
     {
         progress.Say("pre-copy");

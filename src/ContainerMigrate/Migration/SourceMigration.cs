@@ -122,6 +122,7 @@ public sealed partial class SourceMigration
             DestinationId = state.Detail,
             KeptPackets = packets,
         };
+        _environment.Pauses.Add(_peer.Name, plan.Runtime.Name, PauseSample.Of(plan.Container.Manifest, plan.Report.Mode, _memory?.LeftToCopyMs ?? 0, result.PauseMs, result.PauseParts));
         await handover.CleanUpAsync(_journal, _peer, Progress, () => result = result with { TotalMs = Math.Round(_environment.Time.GetElapsedTime(total).TotalMilliseconds, 1) }, shutdown);
         LogDone(plan.Container.Reference.Name, _peer.Name, result.PauseMs, result.TotalMs);
         Progress.Update(s => s with
@@ -141,7 +142,7 @@ public sealed partial class SourceMigration
         var memory = new TravellingMemory(await _environment.Tracker.StartAsync(plan.Container.CgroupDirectory, cancellationToken));
         _throttle = CpuThrottle.Create(_environment, _request.OnStall, plan.Container.CgroupDirectory, _journal);
         var rounds = new MemoryRounds(
-            memory, new ConvergencePolicy(TimeSpan.FromSeconds(_request.MaxDowntimeSeconds ?? DefaultMaxDowntimeSeconds)), DowntimeEstimate.PreCopy(plan.Container.Manifest), _request.OnStall, _throttle, _environment.Time,
+            memory, new ConvergencePolicy(TimeSpan.FromSeconds(_request.MaxDowntimeSeconds ?? DefaultMaxDowntimeSeconds)), plan.Estimate.PreCopy(plan.Container.Manifest), _request.OnStall, _throttle, _environment.Time,
             (number, write, token) => _streams.SendAsync(BulkTransfer.Memory, $"pre-copy round {number}", memory.PendingBytes, (stream, _, t) => write(stream, t), token),
             round =>
             {

@@ -15,6 +15,8 @@ internal sealed class StopAndCopyMemory(MigrationEnvironment environment, Source
 
     public double? PredictedPauseMs => null;
 
+    public double LeftToCopyMs => 0;
+
     public Task GoAheadAsync(double bytesPerSecond, CancellationToken late, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public async Task GoFrozenAsync(Func<CancellationToken, Task> sendFiles, PhaseClock clock, CancellationToken cancellationToken)

@@ -36,7 +36,8 @@ internal sealed class CtMigrateContender(BenchmarkLab lab) : IContender
             (long?)outcome["sent_bytes"] ?? 0,
             (long?)outcome["wire_bytes"],
             (double?)outcome["pause_ms"],
-            outcome["pause_parts"] is JsonObject parts ? parts.ToDictionary(p => p.Key, p => (double?)p.Value ?? 0) : new Dictionary<string, double>());
+            outcome["pause_parts"] is JsonObject parts ? parts.ToDictionary(p => p.Key, p => (double?)p.Value ?? 0) : new Dictionary<string, double>(),
+            (double?)outcome["predicted_ms"]);
     }
 
     /// <inheritdoc/>

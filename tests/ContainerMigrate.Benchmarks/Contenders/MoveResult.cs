@@ -6,4 +6,5 @@ namespace ContainerMigrate.Benchmarks.Contenders;
 /// <param name="WireBytes">The same as they went over the wire; null where the tool does not tell.</param>
 /// <param name="PauseMs">The pause by the tool's own clock, in milliseconds; null where it has none.</param>
 /// <param name="Parts">What the pause, or else the move, was spent on, in order, in milliseconds.</param>
-internal sealed record MoveResult(string Mode, long SentBytes, long? WireBytes, double? PauseMs, IReadOnlyDictionary<string, double> Parts);
+/// <param name="PredictedMs">What the tool had predicted that pause to be; null where it predicts none.</param>
+internal sealed record MoveResult(string Mode, long SentBytes, long? WireBytes, double? PauseMs, IReadOnlyDictionary<string, double> Parts, double? PredictedMs = null);

@@ -62,6 +62,9 @@ internal sealed record BenchmarkRun
     /// <inheritdoc cref="MoveResult.PauseMs"/>
     public double? PauseMs { get; init; }
 
+    /// <inheritdoc cref="MoveResult.PredictedMs"/>
+    public double? PredictedMs { get; init; }
+
     /// <inheritdoc cref="MoveResult.Parts"/>
     public IReadOnlyDictionary<string, double>? PauseParts { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using ContainerMigrate.Benchmarks.Prediction;
 using ContainerMigrate.Benchmarks.Transport;
 using Spectre.Console;
 
@@ -12,12 +13,12 @@ internal static class ResultReport
 
     public static void Write(IReadOnlyList<BenchmarkRun> all)
     {
-        foreach (var line in TransportBenchmark.Report(all))
+        foreach (var line in TransportBenchmark.Report(all).Concat(PredictionBenchmark.Report(all)))
         {
             Console.WriteLine(line);
         }
 
-        var runs = all.Where(r => r.Tool != TransportBenchmark.Tool).ToList();
+        var runs = all.Where(r => r.Tool is not (TransportBenchmark.Tool or PredictionBenchmark.Tool)).ToList();
         if (runs.Count == 0)
         {
             return;

@@ -36,7 +36,7 @@ public sealed class VerbTests : IAsyncLifetime
               ok                   criu, kernel
 
             to send: 300 MiB memory, 12 MiB files, no image data
-            predicted pause: 840 ms (stop-and-copy)
+            predicted pause: 840 ms (stop-and-copy; from constants: nothing has moved to h2 this way yet)
             web cannot move to h2: see memory
             to try it all the same: --skip memory
 

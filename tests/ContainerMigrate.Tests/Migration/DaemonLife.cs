@@ -32,7 +32,7 @@ internal sealed class DaemonLife :
         Environment = new MigrationEnvironment
         {
             HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Cpu = this, Fence = this, Packets = machine.Packets, Announcer = this, Network = this,
-            Copier = this, Files = this, Tracker = this, Arrivals = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Refusals = this, Time = time,
+            Copier = this, Files = this, Tracker = this, Arrivals = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Pauses = Pauses, Refusals = this, Time = time,
         };
         Index = new MigrationIndex(time);
         Arrivals = new PeerMigrations(Environment, Index, NullLoggerFactory.Instance);
@@ -45,6 +45,8 @@ internal sealed class DaemonLife :
     public MigrationIndex Index { get; }
 
     public PeerMigrations Arrivals { get; }
+
+    public RememberedPauses Pauses { get; } = new();
 
     public Task Died => _died.Task;
 

@@ -63,6 +63,30 @@ public sealed class PreCopyTests
         hosts.Status.ExitCode.ShouldBe(ExitCodes.FailedSourceRunning);
     }
 
+    [Fact]
+    public async Task ItsPauseIsRememberedForTheNextPrediction()
+    {
+        using var hosts = new TwoHosts();
+
+        await hosts.MigrateAsync(PreCopy);
+
+        var (peer, runtime, sample) = hosts.Source.Pauses.All.ShouldHaveSingleItem();
+        (peer, runtime, sample.Mode, sample.MemoryBytes).ShouldBe(("h2", "docker", MigrationModes.PreCopy, Samples.Manifest().MemoryBytes));
+        sample.PauseMs.ShouldBe(hosts.Status.Result.ShouldNotBeNull().PauseMs);
+        sample.Parts.ShouldBe(hosts.Status.Result.PauseParts);
+    }
+
+    [Fact]
+    public async Task AFailureTeachesNothing()
+    {
+        using var hosts = new TwoHosts();
+        SlowDown(hosts);
+
+        await hosts.MigrateAsync(PreCopy with { MaxDowntimeSeconds = 0.01, OnStall = StallActions.Abort });
+
+        hosts.Source.Pauses.All.ShouldBeEmpty();
+    }
+
     // A connection of 0.8 MB/s, as it is measured when it is tried: memory takes a good part of the pause.
     private static void SlowDown(TwoHosts hosts) =>
         hosts.Source.Before = (step, _) =>

@@ -34,7 +34,7 @@ internal static class Samples
 
     public static MigrationPlan Plan(IContainerRuntime runtime, SourceContainer? container = null, string mode = MigrationModes.StopAndCopy) => new(
         new CheckReport { Container = "web", Runtime = "docker", Source = "h1", Destination = "h2", Mode = mode, PredictedPauseMs = 700, Ok = true },
-        runtime, container ?? Container(), Facts("h1"), []);
+        runtime, container ?? Container(), Facts("h1"), [], new PauseEstimate([]));
 
     public static MigrateRequest Request { get; } = new() { Container = "web", Host = "h2" };
 }
