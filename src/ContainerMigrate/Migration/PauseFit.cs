@@ -14,7 +14,7 @@ public static class PauseFit
     private const double Uncertainty = 1;
     private const double Noise = 0.1;
 
-    private const double Decay = 0.95;
+    private const double Decay = 0.8;
     private const int Reweightings = 20;
     private const int Sweeps = 200;
 
