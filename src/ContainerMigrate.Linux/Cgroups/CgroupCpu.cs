@@ -35,7 +35,7 @@ public sealed class CgroupCpu : ICpuLimiter
         {
             // The container has ended.
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new MigrationException(Stage, $"{cgroupDirectory}/{Limit}: {exception.Message}", innerException: exception);
         }
@@ -57,7 +57,7 @@ public sealed class CgroupCpu : ICpuLimiter
         {
             return File.ReadAllText(Path.Combine(CgroupPath.Check(cgroupDirectory), file));
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new MigrationException(Stage, $"{cgroupDirectory}/{file}: {exception.Message}", innerException: exception);
         }

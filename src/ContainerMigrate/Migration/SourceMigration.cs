@@ -139,8 +139,8 @@ public sealed partial class SourceMigration
             return new StopAndCopyMemory(_environment, _streams, plan.Container, _journal, Progress);
         }
 
-        var memory = new TravellingMemory(await _environment.Tracker.StartAsync(plan.Container.CgroupDirectory, cancellationToken));
         _throttle = CpuThrottle.Create(_environment, _request.OnStall, plan.Container.CgroupDirectory, _journal);
+        var memory = new TravellingMemory(await _environment.Tracker.StartAsync(plan.Container.CgroupDirectory, cancellationToken));
         var rounds = new MemoryRounds(
             memory, new ConvergencePolicy(TimeSpan.FromSeconds(_request.MaxDowntimeSeconds ?? DefaultMaxDowntimeSeconds)), plan.Estimate.PreCopy(plan.Container.Manifest), _request.OnStall, _throttle, _environment.Time,
             (number, write, token) => _streams.SendAsync(BulkTransfer.Memory, $"pre-copy round {number}", memory.PendingBytes, (stream, _, t) => write(stream, t), token),

@@ -22,6 +22,7 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
         }
 
         var reference = new ContainerReference(runtimeName, id, journal.Value(JournalKeys.ContainerName)?.GetValue<string>() ?? id);
+        GiveCpuBack(journal, reference.Name);
         if (journal.Records.Any(r => r.Phase == MigrationPhase.Frozen))
         {
             await UnfreezeAsync(journal, cancellationToken);
@@ -31,7 +32,6 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
             await environment.Checkpoints.LetGoAsync(journal.Directory);
         }
 
-        GiveCpuBack(journal, reference.Name);
         environment.Refusals.Allow(id);
         if (journal.Value(JournalKeys.RestartPolicy) is JsonObject policy)
         {
