@@ -9,6 +9,10 @@ namespace ContainerMigrate.Migration;
 /// <param name="history">Oldest first.</param>
 public sealed class PauseEstimate(IReadOnlyList<PauseSample> history)
 {
+    // What was left to copy so far was little, and went beside the dump: all of memory will not. Believing that it costs next to nothing would end
+    // the rounds before the first.
+    private static readonly (double, double)[] Bounds = [(0, PauseFit.MaxFactor), (0, PauseFit.MaxFactor), (0, PauseFit.MaxFactor), (0, PauseFit.MaxFactor), (1, 4)];
+
     /// <summary>How many earlier migrations of a mode the prediction rests on; 0: on constants.</summary>
     public int CountOf(string mode) => history.Count(s => s.Mode == mode);
 
@@ -41,7 +45,7 @@ public sealed class PauseEstimate(IReadOnlyList<PauseSample> history)
     private double[]? Fit(string mode)
     {
         var samples = history.Where(s => s.Mode == mode).ToList();
-        return samples.Count == 0 ? null : PauseFit.Factors([.. samples.Select(PartsOf)], [.. samples.Select(s => s.PauseMs)]);
+        return samples.Count == 0 ? null : PauseFit.Factors([.. samples.Select(PartsOf)], [.. samples.Select(s => s.PauseMs)], Bounds);
     }
 
     // What grows with one size each: only that can be told apart by looking at whole pauses.

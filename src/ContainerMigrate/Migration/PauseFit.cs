@@ -7,7 +7,7 @@ namespace ContainerMigrate.Migration;
 /// </summary>
 public static class PauseFit
 {
-    /// <summary>Bound of a factor.</summary>
+    /// <summary>Upper bound of a factor.</summary>
     public const double MaxFactor = 20;
 
     // A part's factor may differ from the others by this share of itself; a single pause from its prediction by that, at least.
@@ -20,20 +20,22 @@ public static class PauseFit
 
     /// <param name="parts">Of each migration, oldest first: its parts as the constants predict them, in ms; all of one length.</param>
     /// <param name="measured">Of each migration, in ms, above 0.</param>
-    /// <returns>One factor for each part, 0 to <see cref="MaxFactor"/>.</returns>
-    public static double[] Factors(IReadOnlyList<double[]> parts, IReadOnlyList<double> measured)
+    /// <param name="bounds">Of each part's factor.</param>
+    /// <returns>One factor for each part, within its bounds.</returns>
+    public static double[] Factors(IReadOnlyList<double[]> parts, IReadOnlyList<double> measured, IReadOnlyList<(double Min, double Max)> bounds)
     {
         ArgumentNullException.ThrowIfNull(parts);
         ArgumentNullException.ThrowIfNull(measured);
+        ArgumentNullException.ThrowIfNull(bounds);
         var ages = parts.Select((_, i) => Math.Pow(Decay, parts.Count - 1 - i)).ToArray();
         var overall = Overall(parts, measured, ages);
-        var factors = Enumerable.Repeat(overall, parts[0].Length).ToArray();
+        var factors = bounds.Select(b => Math.Clamp(overall, b.Min, b.Max)).ToArray();
         for (var i = 0; i < Reweightings; i++)
         {
             // Relative to what was measured: a second more or less means little for a pause of a minute.
             var errors = parts.Select((p, k) => Math.Abs(Dot(p, factors) - measured[k]) / measured[k]).ToArray();
             var scale = Math.Max(Noise, Median([.. errors.Select((e, k) => (e, ages[k]))]));
-            factors = Solve(parts, measured, [.. errors.Select((error, k) => ages[k] / (1 + Square(error / scale)))], overall);
+            factors = Solve(parts, measured, [.. errors.Select((error, k) => ages[k] / (1 + Square(error / scale)))], overall, bounds);
         }
 
         return factors;
@@ -46,7 +48,7 @@ public static class PauseFit
             1 / MaxFactor,
             MaxFactor);
 
-    private static double[] Solve(IReadOnlyList<double[]> parts, IReadOnlyList<double> measured, double[] weights, double overall)
+    private static double[] Solve(IReadOnlyList<double[]> parts, IReadOnlyList<double> measured, double[] weights, double overall, IReadOnlyList<(double Min, double Max)> bounds)
     {
         var count = parts[0].Length;
         var prior = 1 / Square(Uncertainty * overall);
@@ -68,7 +70,7 @@ public static class PauseFit
         }
 
         // Coordinate descent: what is minimised is convex, and clamping one factor at a time keeps exactly to the bounds.
-        var factors = Enumerable.Repeat(overall, count).ToArray();
+        var factors = bounds.Select(b => Math.Clamp(overall, b.Min, b.Max)).ToArray();
         for (var sweep = 0; sweep < Sweeps; sweep++)
         {
             for (var i = 0; i < count; i++)
@@ -79,7 +81,7 @@ public static class PauseFit
                     others += i == j ? 0 : matrix[i, j] * factors[j];
                 }
 
-                factors[i] = Math.Clamp((vector[i] - others) / matrix[i, i], 0, MaxFactor);
+                factors[i] = Math.Clamp((vector[i] - others) / matrix[i, i], bounds[i].Min, bounds[i].Max);
             }
         }
 

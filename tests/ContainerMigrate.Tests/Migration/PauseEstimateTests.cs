@@ -85,6 +85,14 @@ public sealed class PauseEstimateTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void CopyingIsNeverTakenForCheaperThanTheConnection()
+    {
+        List<PauseSample> history = [.. Enumerable.Range(0, 12).Select(i => Migrate(0.5, 1, 1) with { CopyMs = 100 * i })];
+
+        new PauseEstimate(history).PreCopy(Samples.Manifest()).CopyFactor.ShouldBe(1);
+    }
+
+    [Fact]
     public void ModesAreToldApart()
     {
         var estimate = new PauseEstimate([.. Enumerable.Range(0, 4).Select(_ => Migrate(3, 1, 1))]);
