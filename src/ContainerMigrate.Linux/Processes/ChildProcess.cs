@@ -13,9 +13,6 @@ internal sealed class ChildProcess : IRunningProcess
     private const int Terminate = 15; // SIGTERM
     private const int KillNow = 9; // SIGKILL
 
-    // A background process that the program left behind may hold its outputs open for good.
-    private static readonly TimeSpan DrainTime = TimeSpan.FromMilliseconds(500);
-
     private readonly ProcessCommand _command;
     private readonly TimeProvider _time;
     private readonly long _started;
@@ -134,12 +131,12 @@ internal sealed class ChildProcess : IRunningProcess
         }
     }
 
-    /// <summary>After the program's end: gives a pump the time to read what is left.</summary>
+    /// <summary>After the program's end: gives a pump the time to read what is left, which a background process may hold open for good.</summary>
     internal async Task DrainAsync(Task pump)
     {
         try
         {
-            await pump.WaitAsync(DrainTime, _time);
+            await pump.WaitAsync(_command.DrainTime, _time);
         }
         catch (TimeoutException)
         {

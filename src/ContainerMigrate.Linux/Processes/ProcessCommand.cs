@@ -22,6 +22,9 @@ public sealed record ProcessCommand(string Program, params IReadOnlyList<string>
     /// <summary>Time between SIGTERM and SIGKILL when the program is stopped.</summary>
     public TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>After the program's end: how long a process that it left behind, and that still has its outputs, is listened to.</summary>
+    public TimeSpan DrainTime { get; init; } = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Of each of the two outputs the last so many bytes are kept. Default 64 KiB.</summary>
     public int MaxOutputBytes { get; init; } = 64 * 1024;
 

@@ -26,6 +26,9 @@ internal interface ISourceMemory : IAsyncDisposable
     /// <param name="late">Set when the time for it has passed.</param>
     Task GoAheadAsync(double bytesPerSecond, CancellationToken late, CancellationToken cancellationToken);
 
+    /// <summary>Readies what the frozen container would have to wait for otherwise; the freeze follows.</summary>
+    Task GetReadyAsync(CancellationToken cancellationToken);
+
     /// <summary>Dumps the frozen container and sends all that the destination lacks of its memory, and CRIU's images.</summary>
     /// <param name="sendFiles">Sends what else has changed; goes beside the dump.</param>
     /// <param name="clock">Gets the parts of the time that it takes.</param>

@@ -34,6 +34,10 @@ internal sealed class PreCopyMemory(
     {
         progress.Say("pre-copy");
         await rounds.RunAsync(bytesPerSecond, late, cancellationToken);
+    }
+
+    public async Task GetReadyAsync(CancellationToken cancellationToken)
+    {
         Directory.CreateDirectory(Images);
         _dump = await environment.Checkpoints.PrepareMetadataDumpAsync(container, journal.Directory, cancellationToken);
     }

@@ -227,6 +227,7 @@ public sealed partial class SourceMigration
         var memory = _memory = await OpenMemoryAsync(plan, ahead.Token);
         await Guard("pre-copy", deadline, () => memory.GoAheadAsync(bytesPerSecond, late.Token, ahead.Token));
         await Guard("pre-copy", deadline, () => files.GoAheadAsync(late.Token, ahead.Token)); // what changed while memory went ahead
+        await Guard("pre-copy", deadline, () => memory.GetReadyAsync(ahead.Token));
         var policy = await plan.Runtime.ReadRestartPolicyAsync(container.Reference, ahead.Token);
         Step(MigrationPhase.PreCopy, "taking the restart policy away", new JsonObject { [JournalKeys.RestartPolicy] = policy.DeepClone() });
         await plan.Runtime.SuspendRestartPolicyAsync(container.Reference, ahead.Token);

@@ -19,6 +19,8 @@ internal sealed class StopAndCopyMemory(MigrationEnvironment environment, Source
 
     public Task GoAheadAsync(double bytesPerSecond, CancellationToken late, CancellationToken cancellationToken) => Task.CompletedTask;
 
+    public Task GetReadyAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public async Task GoFrozenAsync(Func<CancellationToken, Task> sendFiles, PhaseClock clock, CancellationToken cancellationToken)
     {
         progress.Say("dumping");

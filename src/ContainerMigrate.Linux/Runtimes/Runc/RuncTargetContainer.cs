@@ -195,7 +195,9 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
     // Null for success. Not cancelled: what is held ends by the gate and nothing else.
     private async Task<string?> RunAsync(params string[] arguments)
     {
-        var result = await _processes.RunAsync(new ProcessCommand(RestoreLayout.WrapperPath, ["--root", _root, .. arguments]), CancellationToken.None);
+        // The restore goes on behind `create`, and has its outputs; what that has said itself is there when it ends.
+        var command = new ProcessCommand(RestoreLayout.WrapperPath, ["--root", _root, .. arguments]) { DrainTime = TimeSpan.FromMilliseconds(10) };
+        var result = await _processes.RunAsync(command, CancellationToken.None);
         return result.Succeeded ? null : result.FailureReason;
     }
 
