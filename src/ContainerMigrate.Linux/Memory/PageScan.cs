@@ -45,8 +45,21 @@ internal static unsafe class PageScan
     /// <param name="protect">Takes <see cref="Written"/> away from what is found, in the same step.</param>
     /// <param name="found">Gets the ranges as they come: also those before a failure.</param>
     /// <exception cref="IOException">The address space is gone.</exception>
-    internal static void Find(SafeFileHandle pagemap, AddressRange range, ulong all, ulong none, ulong any, bool protect, PageSet found)
+    internal static void Find(SafeFileHandle pagemap, AddressRange range, ulong all, ulong none, ulong any, bool protect, PageSet found) =>
+        Find(pagemap, range, (all, none, any), protect, found, null);
+
+    /// <summary>Adds the pages that exist and are none of <paramref name="none"/>, guard pages apart from the others, in one go.</summary>
+    /// <param name="pagemap">As for <see cref="Find(SafeFileHandle, AddressRange, ulong, ulong, ulong, bool, PageSet)"/>.</param>
+    /// <param name="range">Where to look.</param>
+    /// <param name="none">Categories, without <see cref="Guard"/>.</param>
+    /// <param name="found">Gets the pages.</param>
+    /// <param name="guards">Gets the guard pages.</param>
+    internal static void FindExisting(SafeFileHandle pagemap, AddressRange range, ulong none, PageSet found, PageSet guards) =>
+        Find(pagemap, range, (0, none, Present | Swapped), protect: false, found, KnowsGuards ? guards : null);
+
+    private static void Find(SafeFileHandle pagemap, AddressRange range, (ulong All, ulong None, ulong Any) categories, bool protect, PageSet found, PageSet? guards)
     {
+        var (all, none, any) = categories;
         var regions = stackalloc ulong[RegionCount * RegionWords];
         var argument = stackalloc ulong[ArgumentWords];
         for (var start = range.Start; start < range.End; start = argument[4])
@@ -57,7 +70,7 @@ internal static unsafe class PageScan
             ReadOnlySpan<ulong> values =
             [
                 ArgumentWords * sizeof(ulong), protect ? ProtectMatching : 0, start, end, 0, (ulong)regions, RegionCount, any != 0 || protect ? MaxPages : 0, // holes count as pages, too
-                none, all | none, any, all,
+                none, all | none, any, guards is null ? all : Guard,
             ];
             values.CopyTo(new Span<ulong>(argument, ArgumentWords));
             var count = Libc.Control(pagemap, Request, argument);
@@ -68,7 +81,8 @@ internal static unsafe class PageScan
 
             for (var i = 0; i < count; i++)
             {
-                found.Add(new AddressRange(regions[i * RegionWords], regions[(i * RegionWords) + 1]));
+                var region = new AddressRange(regions[i * RegionWords], regions[(i * RegionWords) + 1]);
+                (guards is not null && (regions[(i * RegionWords) + 2] & Guard) != 0 ? guards : found).Add(region);
             }
         }
     }

@@ -49,23 +49,17 @@ internal sealed class FrozenProcess
 
     private void Find(List<Mapping> mappings, Microsoft.Win32.SafeHandles.SafeFileHandle pagemap, PageSet locked)
     {
-        const ulong Exists = PageScan.Present | PageScan.Swapped;
         foreach (var mapping in mappings)
         {
             switch (mapping.Kind)
             {
                 // Private memory of /dev/zero is CRIU's to dump, as is that of a file.
                 case MappingKind.Anonymous when mapping.Inode == 0 && !locked.Overlaps(mapping.Range):
-                    PageScan.Find(pagemap, mapping.Range, 0, PageScan.Empty, Exists, protect: false, Lazy);
+                    PageScan.FindExisting(pagemap, mapping.Range, PageScan.Zero, Lazy, Guards);
                     break;
                 case MappingKind.Anonymous or MappingKind.PrivateFile:
-                    PageScan.Find(pagemap, mapping.Range, 0, PageScan.Foreign, Exists, protect: false, Kept);
+                    PageScan.FindExisting(pagemap, mapping.Range, PageScan.Zero | PageScan.OfFile, Kept, Guards);
                     break;
-            }
-
-            if (PageScan.KnowsGuards && mapping.Kind != MappingKind.Other)
-            {
-                PageScan.Find(pagemap, mapping.Range, PageScan.Guard, 0, 0, protect: false, Guards);
             }
         }
     }

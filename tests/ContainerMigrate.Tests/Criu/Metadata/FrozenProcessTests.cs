@@ -1,5 +1,6 @@
 using System.Globalization;
 using ContainerMigrate.Linux.Criu.Metadata;
+using ContainerMigrate.Linux.Memory;
 using ContainerMigrate.Memory;
 using ContainerMigrate.Tests.Memory;
 using Shouldly;
@@ -33,6 +34,21 @@ public sealed class FrozenProcessTests
         var stack = File.ReadLines($"/proc/{victim.ProcessId}/maps").First(l => l.EndsWith("[stack]", StringComparison.Ordinal)).Split('-', ' ');
         process.Kept.Overlaps(new AddressRange(Convert.ToUInt64(stack[0], 16), Convert.ToUInt64(stack[1], 16))).ShouldBeTrue("the page that the stack pointer is in");
         process.Lazy.Overlaps(ArgumentsOf(victim.ProcessId)).ShouldBeFalse("ps(1) would find no command line");
+    }
+
+    [Fact]
+    public async Task FindsGuardPages()
+    {
+        Assert.SkipUnless(PageScan.KnowsGuards, "this kernel does not tell of guard pages (PAGE_IS_GUARD, 6.15)");
+        await using var victim = await Victim.StartAsync();
+        var start = (ulong)await victim.NumberAsync("a := mapped(50)");
+        await victim.RunAsync("fill(a, 30, 7); advise(a + 10 * P, 5, 102)");
+        await victim.Freezer.FreezeAsync(victim.Cgroup, TimeSpan.FromSeconds(5), TestContext.Current.CancellationToken);
+
+        var process = FrozenProcess.Read(victim.ProcessId).ShouldNotBeNull();
+
+        process.Guards.Ranges.ToArray().ShouldContain(Range(start + (10 * PageBytes), 5));
+        process.Lazy.Intersect(PageSet.Of(Range(start, 50))).Ranges.ToArray().ShouldBe([Range(start, 10), Range(start + (15 * PageBytes), 15)]);
     }
 
     [Fact]
