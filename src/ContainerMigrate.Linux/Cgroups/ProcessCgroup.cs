@@ -33,34 +33,16 @@ internal static class ProcessCgroup
         return processes;
     }
 
-    /// <summary>Memory that a dump has to carry: anonymous and shared pages, not the page cache.</summary>
+    /// <summary>
+    /// Memory that a dump has to carry: the pages that each process has of its own, also those that forked processes still share (they are
+    /// carried once for each), and shared memory; not the page cache.
+    /// </summary>
     public static long ReadMemoryBytes(string directory, IReadOnlyList<int> processes)
     {
-        try
-        {
-            var statistics = Path.Combine(directory, "memory.stat");
-            if (File.Exists(statistics))
-            {
-                return SumFields(statistics, ["anon ", "shmem "], unit: 1);
-            }
-        }
-        catch (IOException)
-        {
-            // Read from the processes instead.
-        }
+        var own = processes.Sum(p => SumFields($"/proc/{p}/status", ["RssAnon:", "VmSwap:"], unit: 1024) ?? 0);
 
-        // Without the memory controller; pages that several processes share are counted for each.
-        return processes.Sum(p =>
-        {
-            try
-            {
-                return SumFields($"/proc/{p}/status", ["RssAnon:", "RssShmem:"], unit: 1024);
-            }
-            catch (IOException)
-            {
-                return 0;
-            }
-        });
+        // Without the memory controller what several processes share is counted for each, too.
+        return own + (SumFields(Path.Combine(directory, "memory.stat"), ["shmem "], unit: 1) ?? processes.Sum(p => SumFields($"/proc/{p}/status", ["RssShmem:"], unit: 1024) ?? 0));
     }
 
     private static void AddProcesses(string directory, List<int> processes)
@@ -87,8 +69,18 @@ internal static class ProcessCgroup
         }
     }
 
-    private static long SumFields(string file, string[] fields, int unit) =>
-        File.ReadLines(file)
-            .Where(l => fields.Any(f => l.StartsWith(f, StringComparison.Ordinal)))
-            .Sum(l => long.TryParse(l.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture, out var value) ? value * unit : 0);
+    /// <summary>Null when there is no such file, or nobody any more whose it was.</summary>
+    private static long? SumFields(string file, string[] fields, int unit)
+    {
+        try
+        {
+            return File.ReadLines(file)
+                .Where(l => fields.Any(f => l.StartsWith(f, StringComparison.Ordinal)))
+                .Sum(l => long.TryParse(l.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture, out var value) ? value * unit : 0);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
 }

@@ -41,10 +41,11 @@ internal sealed class ArrivingMemory(
         }
     }
 
-    public void Begin()
+    public void Begin(string containerId)
     {
-        if (_server is { IsCompletedSuccessfully: true } server)
+        if (_server is { IsCompletedSuccessfully: true } server && _store is not null)
         {
+            MemoryOwner.Note(_store.Path, containerId);
             server.Result.Begin();
         }
     }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using ContainerMigrate.Linux.Memory.LazyPages;
 using ContainerMigrate.Linux.Processes;
 using ContainerMigrate.Memory;
+using ContainerMigrate.Migration;
 using Microsoft.Extensions.Logging;
 
 namespace ContainerMigrate.Linux.Memory;
@@ -12,6 +13,10 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
 {
     private readonly ConcurrentDictionary<string, ArrivingMemory> _open = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, LazyRestore> _resumed = new(StringComparer.Ordinal);
+
+    // By store: what is being filled in, and what came to nothing.
+    private readonly ConcurrentDictionary<string, LazyRestore> _filling = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string> _lost = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
     public IArrivingMemory Open(string migrationDirectory, long expectedBytes, long maxBytes) =>
@@ -26,6 +31,20 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
         }
 
         PageStore.Delete(StoreIn(migrationDirectory));
+    }
+
+    /// <inheritdoc/>
+    public async Task WaitUntilFilledAsync(string containerId, CancellationToken cancellationToken)
+    {
+        foreach (var (store, restore) in _filling.Where(f => MemoryOwner.Read(f.Key) == containerId))
+        {
+            await restore.Completion.ContinueWith(_ => { }, TaskScheduler.Default).WaitAsync(cancellationToken);
+        }
+
+        if (_lost.TryGetValue(containerId, out var reason))
+        {
+            throw new MigrationException("memory", $"memory that the container brought from its last move is lost: {reason}", "start the container afresh");
+        }
     }
 
     /// <inheritdoc/>
@@ -47,6 +66,7 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
         if (!LazyPagesProcess.HasLoaded(WorkIn(migrationDirectory)))
         {
             LogLost(store);
+            Lose(store, "its server ended together with the daemon");
         }
 
         PageStore.Delete(store);
@@ -70,7 +90,9 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
 
     private static string WorkIn(string migrationDirectory) => Path.Combine(migrationDirectory, "work");
 
-    private void Watch(string store, LazyRestore restore) =>
+    private void Watch(string store, LazyRestore restore)
+    {
+        _filling[store] = restore;
         _ = restore.Completion.ContinueWith(
             completion =>
             {
@@ -80,13 +102,25 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
                 }
                 else if (completion.IsFaulted)
                 {
-                    LogStuck(store, completion.Exception!.InnerException!.Message);
+                    var reason = completion.Exception!.InnerException!.Message;
+                    LogStuck(store, reason);
+                    Lose(store, reason);
                 }
 
                 _open.TryRemove(Path.GetDirectoryName(store)!, out _);
                 _resumed.TryRemove(store, out _);
+                _filling.TryRemove(store, out _);
             },
             TaskScheduler.Default);
+    }
+
+    private void Lose(string store, string reason)
+    {
+        if (MemoryOwner.Read(store) is { } container)
+        {
+            _lost[container] = reason;
+        }
+    }
 
     [LoggerMessage(LogLevel.Critical, "the server of {Store} ended together with the daemon, before all memory was in place: the container may have read zeros, and should be started afresh")]
     private partial void LogLost(string store);

@@ -12,6 +12,12 @@ public interface IMemoryArrivals
     /// <summary>Removes what was kept of a migration that came to nothing, and ends whatever served it. Idempotent.</summary>
     Task RemoveAsync(string migrationDirectory);
 
+    /// <summary>
+    /// Returns when all memory that a container brought from its last move is in place: until then its page tables do not tell what it has.
+    /// </summary>
+    /// <exception cref="Migration.MigrationException">Some of it is lost.</exception>
+    Task WaitUntilFilledAsync(string containerId, CancellationToken cancellationToken);
+
     /// <summary>After a start of the daemon: takes hold again of memory that is still being filled in.</summary>
     Task ResumeAsync(string migrationDirectory, CancellationToken cancellationToken);
 }
@@ -33,5 +39,6 @@ public interface IArrivingMemory : IAsyncDisposable
     Task ServeAsync(string imagesDirectory, CancellationToken cancellationToken);
 
     /// <summary>All processes are rebuilt: what none of them asks for may be filled in too.</summary>
-    void Begin();
+    /// <param name="containerId">Whose memory it is from now on.</param>
+    void Begin(string containerId);
 }

@@ -19,9 +19,9 @@ public static class DowntimeEstimate
 
     private const double FreezeMs = 3;
     private const double MetadataDumpMs = 90;
-    private const double PerProcessDumpMs = 8;
+    private const double PerProcessDumpMs = 12;
     private const double LazyRestoreMs = 145;
-    private const double PerProcessRestoreMs = 5;
+    private const double PerProcessRestoreMs = 6;
 
     // CRIU's images over the wire, the commit, and the tasks on their way again.
     private const double ActivateMs = 110;

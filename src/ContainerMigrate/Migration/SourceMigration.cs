@@ -224,6 +224,8 @@ public sealed partial class SourceMigration
         using var late = new CancellationTokenSource(Deadline / 2, _environment.Time);
         var files = _files = new SourceFiles(_environment, _streams, container, Progress, _logger);
         await Guard("pre-copy", deadline, () => files.GoAheadAsync(late.Token, ahead.Token));
+        Progress.Say("waiting until the memory of its last move is in place");
+        await Guard("pre-copy", deadline, () => _environment.Arrivals.WaitUntilFilledAsync(container.Reference.Id, ahead.Token));
         var memory = _memory = await OpenMemoryAsync(plan, ahead.Token);
         await Guard("pre-copy", deadline, () => memory.GoAheadAsync(bytesPerSecond, late.Token, ahead.Token));
         await Guard("pre-copy", deadline, () => files.GoAheadAsync(late.Token, ahead.Token)); // what changed while memory went ahead

@@ -173,7 +173,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
             using var use = await EnterAsync(cancellationToken);
             Expect(MigrationPhase.Receiving);
             Directory.CreateDirectory(ImagesDirectory);
-            return new StreamReply(1, await _environment.Pages.ReceiveAsync(ImagesDirectory, source, LimitOf(_manifest.MemoryBytes), use.Token));
+            return new StreamReply(1, await _environment.Pages.ReceiveAsync(ImagesDirectory, source, MemoryLimitOf(_manifest.MemoryBytes), use.Token));
         });
 
     /// <summary>Takes packets beside everything else, until the container runs here.</summary>
@@ -189,7 +189,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         Expect(MigrationPhase.Receiving);
         Directory.CreateDirectory(ImagesDirectory);
         Directory.CreateDirectory(WorkDirectory);
-        var totals = await _environment.Copier.ReceiveAsync(ImagesDirectory, source, LimitOf(_manifest.MemoryBytes), use.Token);
+        var totals = await _environment.Copier.ReceiveAsync(ImagesDirectory, source, MemoryLimitOf(_manifest.MemoryBytes), use.Token);
         return new StreamReply(totals.Entries, totals.ContentBytes);
     }
 
@@ -213,7 +213,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         clock.Mark("wait for the runtime");
         await _container!.RestoreAsync(ImagesDirectory, WorkDirectory, request.Lazy, _packets.KeepAsync, use.Token);
         clock.Mark("criu restore");
-        _memory?.Begin();
+        _memory?.Begin(_container.Id);
         _packets.PrepareDelivery(_container.NetworkNamespacePath);
         Step(MigrationPhase.Prepared, "restored and held", null);
         return new PrepareReply(_container.Id, clock.Parts);
@@ -596,9 +596,12 @@ public sealed partial class TargetMigration : IAsyncDisposable
     }
 
     // The manifest's figures are from before the freeze; what grows since then is bounded by twice that and a little.
-    private IArrivingMemory OpenMemory() => _memory ??= _environment.Arrivals.Open(_journal.Directory, _manifest.MemoryBytes, LimitOf(_manifest.MemoryBytes));
+    private IArrivingMemory OpenMemory() => _memory ??= _environment.Arrivals.Open(_journal.Directory, _manifest.MemoryBytes, MemoryLimitOf(_manifest.MemoryBytes));
 
     private static long LimitOf(long announcedBytes) => 2 * announcedBytes + (1L << 30);
+
+    // Processes that are forked while memory goes ahead bring another copy each.
+    private static long MemoryLimitOf(long announcedBytes) => 4 * announcedBytes + (4L << 30);
 
     [LoggerMessage(LogLevel.Information, "{Phase}: {Activity}")]
     private partial void LogPhase(MigrationPhase phase, string activity);

@@ -31,7 +31,7 @@ public sealed class NumberClient : IAsyncDisposable
     {
         _process.Terminate();
         var result = await _process.WaitAsync(TimeSpan.FromSeconds(30));
-        var report = JsonSerializer.Deserialize<NumberReport>(result.Lines[^1], NumberReport.Json)!;
+        var report = JsonSerializer.Deserialize<NumberReport>(result.Lines is [.., var last] ? last : throw new CommandFailedException(result), NumberReport.Json)!;
         Measured.Write($"{_name}: {report}");
         return report;
     }

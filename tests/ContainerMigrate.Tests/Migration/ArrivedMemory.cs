@@ -15,7 +15,7 @@ internal sealed class ArrivedMemory(DaemonLife life, Machine machine) : IArrivin
 
     public Task ServeAsync(string imagesDirectory, CancellationToken cancellationToken) => life.StepAsync("serve memory", () => { }, cancellationToken);
 
-    public void Begin()
+    public void Begin(string containerId)
     {
     }
 

@@ -126,6 +126,8 @@ internal sealed class DaemonLife :
 
     public IArrivingMemory Open(string migrationDirectory, long expectedBytes, long maxBytes) => new ArrivedMemory(this, _machine);
 
+    Task IMemoryArrivals.WaitUntilFilledAsync(string containerId, CancellationToken cancellationToken) => StepAsync("wait for memory", () => { }, cancellationToken);
+
     Task IMemoryArrivals.ResumeAsync(string migrationDirectory, CancellationToken cancellationToken) => StepAsync("resume memory", () => { }, cancellationToken);
 
     Task IMemoryArrivals.RemoveAsync(string migrationDirectory) => StepAsync("remove memory", () => _machine.ArrivedPages = null, CancellationToken.None);

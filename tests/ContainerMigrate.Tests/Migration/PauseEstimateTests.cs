@@ -127,8 +127,11 @@ public sealed class PauseEstimateTests(ITestOutputHelper output)
         {
             Mode = MigrationModes.PreCopy, Processes = _random.Next(1, 30), MemoryBytes = _random.NextInt64(16 << 20, 4L << 30), LayerBytes = _random.Next(1 << 20), CopyMs = _random.Next(60),
         };
-        var alone = DowntimeEstimate.PreCopy(Samples.Manifest() with { ProcessCount = 0, MemoryBytes = 0, WritableLayerBytes = 0 }).TotalMs;
-        var pause = (fixedFactor * alone) + (processFactor * 13 * sample.Processes) + (memoryFactor * 130 * sample.MemoryBytes / (1 << 30)) + sample.CopyMs;
+        var nothing = Samples.Manifest() with { ProcessCount = 0, MemoryBytes = 0, WritableLayerBytes = 0 };
+        var alone = DowntimeEstimate.PreCopy(nothing).TotalMs;
+        var process = DowntimeEstimate.PreCopy(nothing with { ProcessCount = 1 }).TotalMs - alone;
+        var gibibyte = DowntimeEstimate.PreCopy(nothing with { MemoryBytes = 1 << 30 }).TotalMs - alone;
+        var pause = (fixedFactor * alone) + (processFactor * process * sample.Processes) + (memoryFactor * gibibyte * sample.MemoryBytes / (1 << 30)) + sample.CopyMs;
         return sample with { PauseMs = pause * (0.9 + (0.2 * _random.NextDouble())) };
     }
 }

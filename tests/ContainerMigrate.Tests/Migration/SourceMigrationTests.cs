@@ -11,7 +11,7 @@ public sealed class SourceMigrationTests
     /// <summary>Everything the source does before GO, in order, but for its journal.</summary>
     public static TheoryData<string> SourceSteps =>
     [
-        "call reserve", "export image", "call send Image", "probe pages", "probe files", "call send Probe", "read log", "call send Log", "look for changes", "read files ahead", "call send Files", "read policy", "suspend policy", "freeze", "fence", "dump",
+        "call reserve", "export image", "call send Image", "probe pages", "probe files", "call send Probe", "read log", "call send Log", "look for changes", "read files ahead", "call send Files", "wait for memory", "read policy", "suspend policy", "freeze", "fence", "dump",
         "look for the last changes", "read files", "call send Layer", "read pages",
         "call send Pages", "call send Checkpoint",
         "call prepare", "refuse starts",
@@ -33,7 +33,7 @@ public sealed class SourceMigrationTests
 
         hosts.Source.Log.ShouldBe(
         [
-            "record Planned", "call reserve", "probe pages", "probe files", "call send Probe", "read log", "call send Log", "record PreCopy", "look for changes", "read files ahead", "call send Files", "look for changes",
+            "record Planned", "call reserve", "probe pages", "probe files", "call send Probe", "read log", "call send Log", "record PreCopy", "look for changes", "read files ahead", "call send Files", "wait for memory", "look for changes",
             "read policy", "record PreCopy", "suspend policy", "record Frozen", "freeze", "fence", "dump", "look for the last changes", "read log", "call send Log", "read files", "call send Layer", "read pages", "call send Pages", "read files", "call send Checkpoint", "call prepare", "refuse starts", "record Go", "call go", "record Committed", "call settle", "make whole", "destroy", "allow starts", "record Destroyed",
             "call finish", "record Done", "close",
         ]);

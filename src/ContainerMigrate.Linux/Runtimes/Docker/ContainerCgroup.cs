@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using ContainerMigrate.Linux.Cgroups;
 using ContainerMigrate.Migration;
 
 namespace ContainerMigrate.Linux.Runtimes.Docker;
@@ -58,35 +59,8 @@ internal sealed record ContainerCgroup(string Directory)
         return processes;
     }
 
-    /// <summary>Memory that a dump has to carry: anonymous and shared pages, not the page cache.</summary>
-    public long ReadMemoryBytes(IReadOnlyList<int> processes)
-    {
-        try
-        {
-            var statistics = Path.Combine(Directory, "memory.stat");
-            if (File.Exists(statistics))
-            {
-                return SumFields(statistics, ["anon ", "shmem "], unit: 1);
-            }
-        }
-        catch (IOException)
-        {
-            // Read from the processes instead.
-        }
-
-        // Without the memory controller; pages that several processes share are counted for each.
-        return processes.Sum(p =>
-        {
-            try
-            {
-                return SumFields($"/proc/{p}/status", ["RssAnon:", "RssShmem:"], unit: 1024);
-            }
-            catch (IOException)
-            {
-                return 0;
-            }
-        });
-    }
+    /// <inheritdoc cref="ProcessCgroup.ReadMemoryBytes"/>
+    public long ReadMemoryBytes(IReadOnlyList<int> processes) => ProcessCgroup.ReadMemoryBytes(Directory, processes);
 
     /// <summary>
     /// Kills all processes of a frozen container but its init, which the runtime then kills: runc thaws the cgroup right after it has
@@ -125,9 +99,4 @@ internal sealed record ContainerCgroup(string Directory)
             return false;
         }
     }
-
-    private static long SumFields(string file, string[] fields, int unit) =>
-        File.ReadLines(file)
-            .Where(l => fields.Any(f => l.StartsWith(f, StringComparison.Ordinal)))
-            .Sum(l => long.TryParse(l.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture, out var value) ? value * unit : 0);
 }

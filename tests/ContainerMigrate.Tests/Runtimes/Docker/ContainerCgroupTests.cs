@@ -33,7 +33,10 @@ public sealed class ContainerCgroupTests : IDisposable
     {
         Write("memory.stat", "anon 4096\nfile 100000\nkernel 5000\nshmem 8192\nanon_thp 77\n");
 
-        new ContainerCgroup(_directory).ReadMemoryBytes([]).ShouldBe(12288);
+        new ContainerCgroup(_directory).ReadMemoryBytes([]).ShouldBe(8192);
+        // What processes share since a fork is carried once for each.
+        var one = new ContainerCgroup(_directory).ReadMemoryBytes([Environment.ProcessId]);
+        new ContainerCgroup(_directory).ReadMemoryBytes([Environment.ProcessId, Environment.ProcessId]).ShouldBeGreaterThan(one + (1 << 20));
     }
 
     [Fact]
