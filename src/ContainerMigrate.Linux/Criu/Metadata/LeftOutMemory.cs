@@ -55,7 +55,8 @@ internal sealed class LeftOutMemory
     /// <exception cref="MigrationException">CRIU dumped something else than was meant.</exception>
     internal void Complete(string images)
     {
-        foreach (var process in _processes)
+        // Not every process of the cgroup is of the tree that CRIU takes: what the runtime was just executing there for somebody is not.
+        foreach (var process in _processes.Where(p => File.Exists(PagemapInventory.PathOf(images, p.InnerId))))
         {
             try
             {
