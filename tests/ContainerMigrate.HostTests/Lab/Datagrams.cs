@@ -68,17 +68,18 @@ public sealed class Datagrams : IAsyncDisposable
         return new Datagrams(process, address);
     }
 
-    /// <summary>Stops; none was refused or came back twice, and none of the pause is missing, but for a few that the frozen container had not read.</summary>
+    /// <summary>Stops; none was refused or came back twice, and none of the pause is missing, but for a few around its edges.</summary>
     public async Task ShouldBeAnsweredAsync()
     {
-        const int NotReadAtTheFreeze = 3;
+        // What the container had not read at the freeze, and what comes while the segment learns the new port; the pause alone has 15 and more.
+        const int MayBeLost = 10;
         _process.Terminate();
         var text = (await _process.WaitAsync(TimeSpan.FromSeconds(10))).Lines[^1];
         Measured.Write($"datagrams to {_address}: {text}");
         var report = JsonDocument.Parse(text).RootElement;
         report.GetProperty("refused").GetInt32().ShouldBe(0);
         report.GetProperty("doubled").GetInt32().ShouldBe(0);
-        report.GetProperty("lost").GetInt32().ShouldBeLessThanOrEqualTo(NotReadAtTheFreeze, text);
+        report.GetProperty("lost").GetInt32().ShouldBeLessThanOrEqualTo(MayBeLost, text);
     }
 
     /// <inheritdoc/>
