@@ -32,6 +32,15 @@ internal static class ProcText
         return null;
     }
 
+    /// <summary>
+    /// The fields of <c>/proc/PID/stat</c> (proc_pid_stat(5)) behind the command's name, which may hold anything: the first is its third. Empty when the process is gone.
+    /// </summary>
+    internal static string[] ReadStatFields(int processId)
+    {
+        var text = ReadOrEmpty($"/proc/{processId}/stat");
+        return text[(text.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+    }
+
     /// <summary>The value of a line <c>Name:  1234 kB</c> in bytes.</summary>
     internal static long? ParseKilobytes(string text, string name) =>
         FindField(text, name) is { } value && long.TryParse(value.AsSpan(0, Math.Max(0, value.IndexOf(' ', StringComparison.Ordinal))), NumberStyles.None, CultureInfo.InvariantCulture, out var kilobytes)

@@ -11,8 +11,7 @@ internal static class ProcessLayout
     /// <summary>Empty when the process is gone. Changes with exec, and not otherwise (but for prctl PR_SET_MM).</summary>
     internal static string Read(int processId)
     {
-        var text = ProcText.ReadOrEmpty($"/proc/{processId}/stat");
-        var fields = text[(text.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var fields = ProcText.ReadStatFields(processId);
         return fields.Length > Fields[^1] ? string.Join(' ', Fields.Select(field => fields[field])) : "";
     }
 }

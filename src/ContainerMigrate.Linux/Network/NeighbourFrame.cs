@@ -87,25 +87,6 @@ internal static class NeighbourFrame
     }
 
     // RFC 4443, 2.3: over the pseudo-header (both addresses, length, next header) and the message.
-    private static ushort Checksum(ReadOnlySpan<byte> addresses, ReadOnlySpan<byte> message)
-    {
-        var sum = (uint)message.Length + Icmpv6 + Sum(addresses) + Sum(message);
-        while (sum > 0xFFFF)
-        {
-            sum = (sum & 0xFFFF) + (sum >> 16);
-        }
-
-        return (ushort)~sum;
-    }
-
-    private static uint Sum(ReadOnlySpan<byte> bytes)
-    {
-        uint sum = 0;
-        for (var i = 0; i < bytes.Length; i += 2)
-        {
-            sum += BinaryPrimitives.ReadUInt16BigEndian(bytes[i..]);
-        }
-
-        return sum;
-    }
+    private static ushort Checksum(ReadOnlySpan<byte> addresses, ReadOnlySpan<byte> message) =>
+        (ushort)~InternetChecksum.Fold(InternetChecksum.Add(InternetChecksum.Add((ulong)message.Length + Icmpv6, addresses), message));
 }

@@ -8,35 +8,9 @@ using static ContainerMigrate.Tests.Storage.ForgedStream;
 namespace ContainerMigrate.Tests.Storage;
 
 /// <summary>Whatever the peer says that is to change: nothing outside the tree does, and nothing is opened that is no file of it.</summary>
-public sealed class HostileChangesTests : IDisposable
+public sealed class HostileChangesTests : HostileTree
 {
-    private readonly TestDirectory _directory = new();
-    private readonly string _target;
-    private readonly string _outside;
-    private readonly string _outsideBefore;
-
-    public HostileChangesTests()
-    {
-        TestTree.RequireRoot();
-        _target = _directory.Make("target");
-        _outside = _directory.Make("outside");
-        File.WriteAllText(Path.Combine(_outside, "precious"), "precious");
-        _outsideBefore = TreeDigest.Of(_outside, withAccessTimes: false);
-        Fill();
-    }
-
-    public void Dispose()
-    {
-        try
-        {
-            TreeDigest.Differences(_outsideBefore, TreeDigest.Of(_outside, withAccessTimes: false)).ShouldBeEmpty();
-            Directory.GetFileSystemEntries(_directory.Path).Length.ShouldBe(2);
-        }
-        finally
-        {
-            _directory.Dispose();
-        }
-    }
+    public HostileChangesTests() => Fill();
 
     [Theory]
     [InlineData("..")]
@@ -64,7 +38,7 @@ public sealed class HostileChangesTests : IDisposable
             r =>
             {
                 r.Remove("dir"u8);
-                r.Symlink("dir"u8, PlainLink, 0, Encoding.UTF8.GetBytes(_outside));
+                r.Symlink("dir"u8, PlainLink, 0, Encoding.UTF8.GetBytes(Outside));
                 r.EntryEnd();
                 r.Enter("dir"u8);
             },
@@ -79,7 +53,7 @@ public sealed class HostileChangesTests : IDisposable
             r.Remove("way"u8);
             r.Remove("link"u8);
         });
-        Directory.GetFileSystemEntries(_target).Length.ShouldBe(2);
+        Directory.GetFileSystemEntries(Target).Length.ShouldBe(2);
     }
 
     [Fact]
@@ -136,8 +110,8 @@ public sealed class HostileChangesTests : IDisposable
             r.Remove("dir"u8);
             AddFile(r, "dir"u8);
         });
-        Directory.Exists(Path.Combine(_target, "file")).ShouldBeTrue();
-        File.Exists(Path.Combine(_target, "dir")).ShouldBeTrue();
+        Directory.Exists(Path.Combine(Target, "file")).ShouldBeTrue();
+        File.Exists(Path.Combine(Target, "dir")).ShouldBeTrue();
     }
 
     [Fact]
@@ -151,7 +125,7 @@ public sealed class HostileChangesTests : IDisposable
                 AddFile(r, "new"u8, linkId: 1);
                 EndDirectory(r);
                 r.Remove("dir"u8);
-                r.Symlink("dir"u8, PlainLink, 0, Encoding.UTF8.GetBytes(_outside));
+                r.Symlink("dir"u8, PlainLink, 0, Encoding.UTF8.GetBytes(Outside));
                 r.EntryEnd();
                 r.Link("another"u8, 1, isLast: true);
             },
@@ -195,18 +169,18 @@ public sealed class HostileChangesTests : IDisposable
     public async Task ChangesWhereOnlyAWholeTreeIsTaken()
     {
         var stream = new MemoryStream(await OfChangesAsync(r => r.Remove("file"u8)));
-        (await Should.ThrowAsync<InvalidDataException>(() => new DirectoryCopier().ReceiveAsync(_target, stream, 1 << 20, TestContext.Current.CancellationToken)))
+        (await Should.ThrowAsync<InvalidDataException>(() => new DirectoryCopier().ReceiveAsync(Target, stream, 1 << 20, TestContext.Current.CancellationToken)))
             .Message.ShouldContain("content of kind 1 is not taken here");
         (await Should.ThrowAsync<InvalidDataException>(async () => await TakeAsync(await OfAsync(r => r.Remove("file"u8))))).Message.ShouldContain("no place");
         (await Should.ThrowAsync<InvalidDataException>(async () => await TakeAsync(await OfAsync((_, _) => { }, content: 2)))).Message.ShouldContain("content of kind 2");
-        File.Exists(Path.Combine(_target, "file")).ShouldBeTrue();
+        File.Exists(Path.Combine(Target, "file")).ShouldBeTrue();
     }
 
     [Fact]
     public async Task MoreContentThanAgreed()
     {
         var stream = await OfChangesAsync(InPatch(r => AddData(r, 5000)));
-        (await Should.ThrowAsync<InvalidDataException>(() => new DirectoryCopier().ReceiveChangesAsync(_target, new MemoryStream(stream), 4999, TestContext.Current.CancellationToken)))
+        (await Should.ThrowAsync<InvalidDataException>(() => new DirectoryCopier().ReceiveChangesAsync(Target, new MemoryStream(stream), 4999, TestContext.Current.CancellationToken)))
             .Message.ShouldContain("more content than the 4999 bytes");
     }
 
@@ -214,8 +188,8 @@ public sealed class HostileChangesTests : IDisposable
     public async Task AChangedStreamIsRefusedOrHarmless()
     {
         const int Rounds = 400;
-        var source = _directory.Make("target/source");
-        var cgroup = _directory.Make("target/cgroup");
+        var source = Sandbox.Make("target/source");
+        var cgroup = Sandbox.Make("target/cgroup");
         var followed = new FollowedTree(source, t => ContainerWriters.Find(t, cgroup, Environment.ProcessId));
         new TestTree(source).AddFile("patched", 300_000);
         var editor = new TreeEditor(source, 5);
@@ -231,7 +205,7 @@ public sealed class HostileChangesTests : IDisposable
         var refused = 0;
         for (var round = 0; round < Rounds; round++)
         {
-            var copy = _directory.Make("target/copy");
+            var copy = Sandbox.Make("target/copy");
             await ReceiveAsync(copy, first.ToArray());
             await ReceiveAsync(copy, second.ToArray());
             try
@@ -243,7 +217,7 @@ public sealed class HostileChangesTests : IDisposable
                 refused++;
             }
 
-            Directory.GetFileSystemEntries(_directory.Path).Length.ShouldBe(2, $"round {round}");
+            Directory.GetFileSystemEntries(Sandbox.Path).Length.ShouldBe(2, $"round {round}");
             DirectoryCleaner.Empty(copy, TestContext.Current.CancellationToken);
         }
 
@@ -269,12 +243,12 @@ public sealed class HostileChangesTests : IDisposable
 
     private async Task RefusedAsync(Action<TreeRecordWriter> write, string reason)
     {
-        var before = Directory.GetFileSystemEntries(_directory.Path).Length;
+        var before = Directory.GetFileSystemEntries(Sandbox.Path).Length;
         var e = await Should.ThrowAsync<Exception>(async () => await TakeAsync(await OfChangesAsync(write)));
         (e is InvalidDataException || (reason.Length == 0 && e is IOException)).ShouldBeTrue(e.ToString());
         e.Message.ShouldContain(reason);
-        Directory.GetFileSystemEntries(_directory.Path).Length.ShouldBe(before);
-        DirectoryCleaner.Empty(_target);
+        Directory.GetFileSystemEntries(Sandbox.Path).Length.ShouldBe(before);
+        DirectoryCleaner.Empty(Target);
         Fill();
     }
 
@@ -285,13 +259,13 @@ public sealed class HostileChangesTests : IDisposable
     }));
 
     private Task TakeAsync(byte[] stream) =>
-        new DirectoryCopier().ReceiveChangesAsync(_target, new MemoryStream(stream), 1 << 20, TestContext.Current.CancellationToken);
+        new DirectoryCopier().ReceiveChangesAsync(Target, new MemoryStream(stream), 1 << 20, TestContext.Current.CancellationToken);
 
     private void Fill()
     {
-        Directory.CreateDirectory(Path.Combine(_target, "dir", "sub"));
-        File.WriteAllText(Path.Combine(_target, "file"), "content");
-        File.CreateSymbolicLink(Path.Combine(_target, "way"), _outside);
-        File.CreateSymbolicLink(Path.Combine(_target, "link"), Path.Combine(_outside, "precious"));
+        Directory.CreateDirectory(Path.Combine(Target, "dir", "sub"));
+        File.WriteAllText(Path.Combine(Target, "file"), "content");
+        File.CreateSymbolicLink(Path.Combine(Target, "way"), Outside);
+        File.CreateSymbolicLink(Path.Combine(Target, "link"), Path.Combine(Outside, "precious"));
     }
 }

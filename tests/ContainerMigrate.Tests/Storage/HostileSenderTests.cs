@@ -8,35 +8,8 @@ using static ContainerMigrate.Tests.Storage.ForgedStream;
 namespace ContainerMigrate.Tests.Storage;
 
 /// <summary>Whatever the peer writes is refused with its reason, and nothing outside the target changes.</summary>
-public sealed class HostileSenderTests : IDisposable
+public sealed class HostileSenderTests : HostileTree
 {
-    private readonly TestDirectory _directory = new();
-    private readonly string _target;
-    private readonly string _outside;
-    private readonly string _outsideBefore;
-
-    public HostileSenderTests()
-    {
-        TestTree.RequireRoot();
-        _target = _directory.Make("target");
-        _outside = _directory.Make("outside");
-        File.WriteAllText(Path.Combine(_outside, "precious"), "precious");
-        _outsideBefore = TreeDigest.Of(_outside, withAccessTimes: false);
-    }
-
-    public void Dispose()
-    {
-        try
-        {
-            TreeDigest.Differences(_outsideBefore, TreeDigest.Of(_outside, withAccessTimes: false)).ShouldBeEmpty();
-            Directory.GetFileSystemEntries(_directory.Path).Length.ShouldBe(2);
-        }
-        finally
-        {
-            _directory.Dispose();
-        }
-    }
-
     [Theory]
     [InlineData("..")]
     [InlineData(".")]
@@ -64,7 +37,7 @@ public sealed class HostileSenderTests : IDisposable
     [Fact]
     public async Task AWayThroughASymlinkThatCameBefore()
     {
-        var outside = Encoding.UTF8.GetBytes(_outside);
+        var outside = Encoding.UTF8.GetBytes(Outside);
         await RefusedAsync(
             r =>
             {
@@ -79,7 +52,7 @@ public sealed class HostileSenderTests : IDisposable
     [Fact]
     public async Task AWayThroughASymlinkThatWasThere()
     {
-        File.CreateSymbolicLink(Path.Combine(_target, "way"), _outside);
+        File.CreateSymbolicLink(Path.Combine(Target, "way"), Outside);
         await RefusedAsync(r => r.Directory("way"u8), "was there before", clean: false);
         await RefusedAsync(r => r.File("way"u8, PlainFile, 0), "was there before", clean: false);
     }
@@ -87,11 +60,11 @@ public sealed class HostileSenderTests : IDisposable
     [Fact]
     public async Task ExistingDataIsNotReplaced()
     {
-        File.WriteAllText(Path.Combine(_target, "mine"), "mine");
-        Directory.CreateDirectory(Path.Combine(_target, "mine-too"));
+        File.WriteAllText(Path.Combine(Target, "mine"), "mine");
+        Directory.CreateDirectory(Path.Combine(Target, "mine-too"));
         await RefusedAsync(r => r.File("mine"u8, PlainFile, 0), "was there before", clean: false);
         await RefusedAsync(r => r.Directory("mine-too"u8), "was there before", clean: false);
-        File.ReadAllText(Path.Combine(_target, "mine")).ShouldBe("mine");
+        File.ReadAllText(Path.Combine(Target, "mine")).ShouldBe("mine");
     }
 
     [Fact]
@@ -117,7 +90,7 @@ public sealed class HostileSenderTests : IDisposable
     [Fact]
     public async Task HardLinksToWhatDidNotCome()
     {
-        File.WriteAllText(Path.Combine(_target, "there"), "");
+        File.WriteAllText(Path.Combine(Target, "there"), "");
         await RefusedAsync(r => r.Link("name"u8, 1, isLast: false), "did not come");
         await RefusedAsync(r => r.Link("name"u8, 0, isLast: false), "without an id");
         await RefusedAsync(
@@ -307,7 +280,7 @@ public sealed class HostileSenderTests : IDisposable
                 e.Message.ShouldContain("crosses the end of its block");
             }
 
-            DirectoryCleaner.Empty(_target, TestContext.Current.CancellationToken);
+            DirectoryCleaner.Empty(Target, TestContext.Current.CancellationToken);
         }
 
         // Header, and in front of each of ten records but the first.
@@ -320,12 +293,12 @@ public sealed class HostileSenderTests : IDisposable
         // Directories have no link id in the format; one that a symlink has is a link to the symlink itself.
         var stream = await OfTreeAsync(new CopyTotals(2, 0), r =>
         {
-            r.Symlink("out"u8, PlainLink, 1, Encoding.UTF8.GetBytes(Path.Combine(_outside, "precious")));
+            r.Symlink("out"u8, PlainLink, 1, Encoding.UTF8.GetBytes(Path.Combine(Outside, "precious")));
             r.EntryEnd();
             r.Link("again"u8, 1, isLast: true);
         });
         await ReceiveAsync(new MemoryStream(stream));
-        new FileInfo(Path.Combine(_target, "again")).LinkTarget.ShouldBe(Path.Combine(_outside, "precious"));
+        new FileInfo(Path.Combine(Target, "again")).LinkTarget.ShouldBe(Path.Combine(Outside, "precious"));
     }
 
     private static Action<TreeRecordWriter> InFile(Action<TreeRecordWriter> write) => r =>
@@ -368,10 +341,10 @@ public sealed class HostileSenderTests : IDisposable
         e.Message.ShouldContain(reason);
         if (clean)
         {
-            DirectoryCleaner.Empty(_target);
+            DirectoryCleaner.Empty(Target);
         }
     }
 
     private Task<CopyTotals> ReceiveAsync(Stream stream, DirectoryCopierOptions? options = null, long maxBytes = 1 << 30) =>
-        new DirectoryCopier(options).ReceiveAsync(_target, stream, maxBytes, TestContext.Current.CancellationToken);
+        new DirectoryCopier(options).ReceiveAsync(Target, stream, maxBytes, TestContext.Current.CancellationToken);
 }

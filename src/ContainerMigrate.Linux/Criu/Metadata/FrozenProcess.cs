@@ -90,10 +90,9 @@ internal sealed class FrozenProcess
     // Who reads /proc/PID/cmdline or environ is not kept waiting for a page that is not there yet, but finds nothing (access_remote_vm in mm/memory.c).
     private PageSet FindArguments()
     {
-        const int ArgumentsStart = 45; // arg_start, arg_end, env_start, env_end: fields 48 to 51 of proc_pid_stat(5); the name, the second, ends with the last ')'
+        const int ArgumentsStart = 45; // arg_start, arg_end, env_start, env_end
         var found = new PageSet();
-        var text = ProcText.ReadOrEmpty($"/proc/{Id}/stat");
-        var fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
+        var fields = ProcText.ReadStatFields(Id);
         for (var i = ArgumentsStart; i < ArgumentsStart + 4 && i + 1 < fields.Length; i += 2)
         {
             if (ulong.TryParse(fields[i], CultureInfo.InvariantCulture, out var start) && ulong.TryParse(fields[i + 1], CultureInfo.InvariantCulture, out var end) && start < end)
