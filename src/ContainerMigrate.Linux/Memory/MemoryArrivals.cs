@@ -12,7 +12,6 @@ namespace ContainerMigrate.Linux.Memory;
 public sealed partial class MemoryArrivals(IProcessRunner processes, string program, ILogger<MemoryArrivals> logger) : IMemoryArrivals, IDisposable
 {
     private readonly ConcurrentDictionary<string, ArrivingMemory> _open = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, LazyRestore> _resumed = new(StringComparer.Ordinal);
 
     // By store: what is being filled in, and what came to nothing.
     private readonly ConcurrentDictionary<string, LazyRestore> _filling = new(StringComparer.Ordinal);
@@ -58,7 +57,6 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
 
         if (await LazyRestore.ResumeAsync(processes, program, store, WorkIn(migrationDirectory), logger, cancellationToken) is { } restore)
         {
-            _resumed[store] = restore;
             Watch(store, restore);
             return;
         }
@@ -80,7 +78,8 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
             memory.LetGo();
         }
 
-        foreach (var restore in _resumed.Values)
+        // Those of an earlier daemon: nobody else here has them.
+        foreach (var (_, restore) in _filling.Where(f => !_open.ContainsKey(Path.GetDirectoryName(f.Key)!)))
         {
             restore.Dispose();
         }
@@ -108,7 +107,6 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
                 }
 
                 _open.TryRemove(Path.GetDirectoryName(store)!, out _);
-                _resumed.TryRemove(store, out _);
                 _filling.TryRemove(store, out _);
             },
             TaskScheduler.Default);
