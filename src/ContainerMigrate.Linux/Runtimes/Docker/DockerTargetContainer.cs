@@ -78,7 +78,7 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
         }
 
         _start = StartAsync();
-        await _gate.WaitForCreateAsync(_manifest.StandardStreams, _start, cancellationToken);
+        await _gate.WaitForCreateAsync(_manifest.StandardStreams, _start, cancellationToken, LibnetworkHook.TakeFrom);
     }
 
     /// <inheritdoc/>

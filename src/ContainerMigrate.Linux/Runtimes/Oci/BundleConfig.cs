@@ -15,8 +15,10 @@ public static class BundleConfig
     /// </summary>
     /// <param name="resolveLink">What a path of this host leads to.</param>
     /// <param name="resolveInRoot">What a path inside the container leads to.</param>
+    /// <param name="fenceHookWaits">The fence hook is to wait until the daemon has attached the network.</param>
     /// <exception cref="InvalidDataException">The configuration is not an OCI runtime configuration.</exception>
-    public static void PrepareForRestore(JsonObject config, string criuConfigPath, string fenceHookPath, Func<string, string> resolveLink, Func<string, string> resolveInRoot)
+    public static void PrepareForRestore(
+        JsonObject config, string criuConfigPath, string fenceHookPath, Func<string, string> resolveLink, Func<string, string> resolveInRoot, bool fenceHookWaits = false)
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(resolveLink);
@@ -33,7 +35,7 @@ public static class BundleConfig
         prestart.Insert(0, new JsonObject
         {
             ["path"] = fenceHookPath,
-            ["args"] = new JsonArray(Path.GetFileName(fenceHookPath)),
+            ["args"] = fenceHookWaits ? new JsonArray(Path.GetFileName(fenceHookPath), "wait") : new JsonArray(Path.GetFileName(fenceHookPath)),
             ["env"] = new JsonArray("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
         });
 

@@ -40,6 +40,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
     private string? _cgroupPath;
     private IReadOnlyDictionary<string, string> _sysctls = new Dictionary<string, string>();
     private bool _begun;
+    private Func<int, Task>? _attachNetwork;
     private volatile bool _disposed;
 
     /// <param name="directory"><see cref="RestoreLayout.RestoreDirectory"/> of the container.</param>
@@ -77,7 +78,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
         }
 
         Directory.CreateDirectory(_directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        foreach (var pipe in (ReadOnlySpan<string>)["events", "create", "images", "gate"])
+        foreach (var pipe in (ReadOnlySpan<string>)["events", "create", "images", "network", "gate"])
         {
             DurableFile.CreateFifo(Path.Combine(_directory, pipe));
         }
@@ -109,8 +110,12 @@ public sealed partial class RestoreGate : IAsyncDisposable
     /// </summary>
     /// <param name="standardStreams">Of the source's container: <see cref="Containers.ContainerManifest.StandardStreams"/>.</param>
     /// <param name="startFailed">Completes with a reason when the runtime's start has failed before that.</param>
+    /// <param name="takeNetworkHook">
+    /// Takes out of the configuration the hook that attaches the network, and returns what does the same, given the pid of init; null when there is none.
+    /// </param>
     /// <exception cref="MigrationException">The wrapper refused or the runtime never called it.</exception>
-    public async Task WaitForCreateAsync(IReadOnlyList<string> standardStreams, Task<string?> startFailed, CancellationToken cancellationToken)
+    public async Task WaitForCreateAsync(
+        IReadOnlyList<string> standardStreams, Task<string?> startFailed, CancellationToken cancellationToken, Func<JsonObject, Func<int, Task>?>? takeNetworkHook = null)
     {
         var created = await NextAsync("create", startFailed, cancellationToken);
         // "<wrapper-pid> <has-console> <bundle>"
@@ -128,7 +133,8 @@ public sealed partial class RestoreGate : IAsyncDisposable
                          ?? throw new InvalidDataException("not a JSON object");
             await File.WriteAllBytesAsync(Path.Combine(_directory, OriginalConfigName), Encoding.UTF8.GetBytes(config.ToJsonString()), cancellationToken);
             var root = Path.Combine(_bundle, config["root"]?["path"]?.GetValue<string>() ?? "rootfs");
-            BundleConfig.PrepareForRestore(config, CriuConfigPath, RestoreLayout.FenceHookPath, ResolveLink, p => RootedPath.Resolve(root, p));
+            _attachNetwork = takeNetworkHook?.Invoke(config);
+            BundleConfig.PrepareForRestore(config, CriuConfigPath, RestoreLayout.FenceHookPath, ResolveLink, p => RootedPath.Resolve(root, p), fenceHookWaits: _attachNetwork is not null);
             _cgroupPath = BundleConfig.CgroupPath(config);
             _sysctls = NetworkSysctls.Read(config);
             DurableFile.Replace(path, Encoding.UTF8.GetBytes(config.ToJsonString()));
@@ -171,6 +177,12 @@ public sealed partial class RestoreGate : IAsyncDisposable
         IReadOnlyDictionary<string, string> unset;
         try
         {
+            if (_attachNetwork is not null)
+            {
+                await _attachNetwork(PidOf(await NextAsync("fenced", startFailed, cancellationToken)));
+                Send("network", "go");
+            }
+
             var pid = PidOf(await NextAsync("ns", startFailed, cancellationToken));
             // Before any socket is rebuilt; those of links have to wait until the runtime has attached them.
             unset = await SetSysctlsAsync(pid, _sysctls);
@@ -267,6 +279,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
 
         Send("create", $"{Abort} {reason.ReplaceLineEndings(" ")}");
         Send("images", Abort);
+        Send("network", Abort);
         Send("gate", Abort);
         LogAborted(reason);
         return true;
