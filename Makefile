@@ -79,6 +79,10 @@ test-unit: build ## unit and hook tests
 test-host: build stage ## host tests, with both versions of Docker
 	tests/run host26 host28
 
+.PHONY: endurance
+endurance: build stage ## containers moved 50 times in a row under load; MOVES=N MEMORY=MiB DOCKER=26|28
+	CTM_MOVES=$(or $(MOVES),50) CTM_MEMORY=$(or $(MEMORY),1024) DOCKER=$(or $(DOCKER),28) tests/run endurance
+
 .PHONY: bench
 bench: build stage ## beside the other tools, to artifacts/bench.json; QUICK=1 takes the 256 MiB rows only
 	tests/ContainerMigrate.Benchmarks/bin/$(CONFIGURATION)/net10.0/ContainerMigrate.Benchmarks $(if $(QUICK),--quick)

@@ -7,11 +7,13 @@ namespace ContainerMigrate.Benchmarks;
 internal sealed record BenchmarkOptions
 {
     public const string Usage = """
-        usage: ContainerMigrate.Benchmarks [--quick | --transport | --prediction] [--runs N] [--tree DIR] [--output FILE]
+        usage: ContainerMigrate.Benchmarks [--quick | --memory MIB | --transport | --prediction | --tracking] [--runs N] [--tree DIR] [--output FILE]
 
           --quick        the rows of 256 MiB, as many runs as fit into about 3 minutes
+          --memory MIB   the rows of that size (64, 256, 1024, 4096), and nothing else
           --transport    pre-copy beside one plain TLS stream, and nothing else
           --prediction   predicted and measured pauses of 4 + N migrations, and nothing else
+          --tracking     what a program loses while its memory is tracked, and nothing else
           --runs N       runs of each row, 1 to 99 (3); a row's median is shown
           --tree DIR     what `make install DESTDIR=DIR` made (artifacts/install)
           --output FILE  artifacts/bench.json
@@ -19,11 +21,17 @@ internal sealed record BenchmarkOptions
 
     public bool Quick { get; init; }
 
+    /// <summary>Only rows of this size, in MiB; null: of all.</summary>
+    public int? MemoryMib { get; init; }
+
     /// <summary>Only how fast memory is moved.</summary>
     public bool Transport { get; init; }
 
     /// <summary>Only how well pauses are predicted.</summary>
     public bool Prediction { get; init; }
+
+    /// <summary>Only what tracking costs.</summary>
+    public bool Tracking { get; init; }
 
     /// <summary>Runs of each row, 1 to 99.</summary>
     public int Runs { get; init; } = 3;
@@ -49,9 +57,15 @@ internal sealed record BenchmarkOptions
                 case "--transport":
                     options = options with { Transport = true };
                     continue;
+                case "--tracking":
+                    options = options with { Tracking = true };
+                    continue;
                 case "--prediction":
                     options = options with { Prediction = true };
                     continue;
+                case "--memory" when int.TryParse(value, out var memory) && BenchmarkPlan.Full(1).Rows.Any(r => r.MemoryMib == memory):
+                    options = options with { MemoryMib = memory };
+                    break;
                 case "--runs" when int.TryParse(value, out var runs) && runs is >= 1 and <= 99:
                     options = options with { Runs = runs };
                     break;

@@ -7,24 +7,30 @@ internal sealed record BenchmarkPlan(IReadOnlyList<PlannedRow> Rows, TimeSpan? T
 {
     private const string CtMigrate = "ctmigrate";
     private const string Docker = "docker";
+    private const string Podman = "podman";
+    private const string Runc = "runc";
 
     /// <summary>The 256 MiB rows, cut short where the machine is slow.</summary>
     public static BenchmarkPlan Quick(int runs) => new(
         [
-            new PlannedRow(256, 0, [new PlannedTool(Docker, runs, AtLeast: 1), new PlannedTool(CtMigrate, runs, AtLeast: 2)]),
-            new PlannedRow(256, 50, [new PlannedTool(CtMigrate, runs, AtLeast: 0)]),
+            new PlannedRow(256, 0, [new PlannedTool(Docker, Docker, runs, AtLeast: 1), new PlannedTool(CtMigrate, Docker, runs, AtLeast: 2)]),
+            new PlannedRow(256, 50, [new PlannedTool(CtMigrate, Docker, runs, AtLeast: 0)]),
         ],
         TimeSpan.FromSeconds(150));
 
-    /// <summary>Everything.</summary>
+    /// <summary>Everything. Tools that take seconds for each GiB move the large ones once.</summary>
     public static BenchmarkPlan Full(int runs) => new(
         [
-            new PlannedRow(64, 0, [new PlannedTool(CtMigrate, runs)]),
-            new PlannedRow(64, 50, [new PlannedTool(CtMigrate, runs)]),
-            new PlannedRow(256, 0, [new PlannedTool(Docker, runs), new PlannedTool(CtMigrate, runs)]),
-            new PlannedRow(256, 50, [new PlannedTool(Docker, runs), new PlannedTool(CtMigrate, runs)]),
-            new PlannedRow(1024, 0, [new PlannedTool(Docker, 1), new PlannedTool(CtMigrate, runs)]),
-            new PlannedRow(1024, 50, [new PlannedTool(CtMigrate, runs)]),
+            Ours(64, 0, runs),
+            new PlannedRow(256, 0, [new PlannedTool(Docker, Docker, runs), new PlannedTool(Podman, Podman, runs), new PlannedTool(Runc, Runc, runs), .. Ours(256, 0, runs).Tools]),
+            new PlannedRow(256, 50, [new PlannedTool(Docker, Docker, 1), .. Ours(256, 50, runs).Tools]),
+            new PlannedRow(1024, 0, [new PlannedTool(Docker, Docker, 1), new PlannedTool(Podman, Podman, 1), new PlannedTool(Runc, Runc, runs), .. Ours(1024, 0, runs).Tools]),
+            new PlannedRow(1024, 50, [new PlannedTool(Runc, Runc, 1), .. Ours(1024, 50, runs).Tools]),
+            new PlannedRow(1024, 400, [new PlannedTool(CtMigrate, Docker, runs)]),
+            Ours(4096, 0, runs),
         ],
         TimeLimit: null);
+
+    private static PlannedRow Ours(int memoryMib, int dirtyMibPerSecond, int runs) =>
+        new(memoryMib, dirtyMibPerSecond, [new PlannedTool(CtMigrate, Docker, runs), new PlannedTool(CtMigrate, Runc, runs)]);
 }

@@ -26,7 +26,7 @@ internal sealed class BenchmarkRunner(BenchmarkLab lab, IReadOnlyList<IContender
             {
                 foreach (var planned in row.Tools.Where(t => number <= t.Runs && (number <= t.AtLeast || !(clock.Elapsed > plan.TimeLimit))))
                 {
-                    var run = await RunAsync(contenders.Single(c => c.Tool == planned.Tool), row, number, cancellationToken);
+                    var run = await RunAsync(contenders.Single(c => c.Tool == planned.Tool && c.Runtime == planned.Runtime), row, number, cancellationToken);
                     runs.Add(run);
                     Console.Error.WriteLine($"bench: {run}");
                 }

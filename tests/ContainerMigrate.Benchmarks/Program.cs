@@ -1,15 +1,22 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using ContainerMigrate.Benchmarks;
 using ContainerMigrate.Benchmarks.Contenders;
 using ContainerMigrate.Benchmarks.Lab;
 using ContainerMigrate.Benchmarks.Prediction;
 using ContainerMigrate.Benchmarks.Results;
+using ContainerMigrate.Benchmarks.Tracking;
 using ContainerMigrate.Benchmarks.Transport;
 using ContainerMigrate.HostTests.Lab;
 
 if (await PlainTls.RunAsync(args) is { } ended)
 {
     return ended;
+}
+
+if (args is [MemoryWriter.Verb, var mebibytes])
+{
+    MemoryWriter.Run(int.Parse(mebibytes, CultureInfo.InvariantCulture));
 }
 
 if (!BenchmarkOptions.TryParse(args, out var options, out var error))
@@ -32,6 +39,14 @@ using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
 
 var runs = new List<BenchmarkRun>();
 var complete = false;
+if (options.Tracking)
+{
+    await TrackingBenchmark.RunAsync(options.Runs, runs, stop.Token);
+    await ResultFile.WriteAsync(options.ResultPath, runs);
+    ResultReport.Write(runs);
+    return 0;
+}
+
 await using (var lab = new BenchmarkLab(options.InstallTree))
 {
     try
@@ -43,13 +58,20 @@ await using (var lab = new BenchmarkLab(options.InstallTree))
         }
         else if (!options.Transport)
         {
-            var runner = new BenchmarkRunner(lab, [new CtMigrateContender(lab), new DockerCheckpointContender(lab)]);
-            await runner.RunAsync(options.Quick ? BenchmarkPlan.Quick(options.Runs) : BenchmarkPlan.Full(options.Runs), runs, stop.Token);
+            var runner = new BenchmarkRunner(
+                lab, [new CtMigrateContender(lab), new CtMigrateContender(lab, "runc"), new DockerCheckpointContender(lab), new PodmanContender(lab), new RuncContender(lab)]);
+            var plan = options.Quick ? BenchmarkPlan.Quick(options.Runs) : BenchmarkPlan.Full(options.Runs);
+            await runner.RunAsync(options.MemoryMib is { } memory ? plan with { Rows = [.. plan.Rows.Where(r => r.MemoryMib == memory)] } : plan, runs, stop.Token);
         }
 
-        if (!options.Quick && !options.Prediction)
+        if (options is { Quick: false, Prediction: false, MemoryMib: null })
         {
             await new TransportBenchmark(lab).RunAsync(options.Runs, runs, stop.Token);
+        }
+
+        if (options is { Quick: false, Prediction: false, MemoryMib: null, Transport: false })
+        {
+            await TrackingBenchmark.RunAsync(options.Runs, runs, stop.Token);
         }
 
         complete = true;

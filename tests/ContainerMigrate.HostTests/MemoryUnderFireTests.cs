@@ -13,10 +13,10 @@ public sealed class MemoryUnderFireTests(LabFixture lab) : HostTest(lab)
     [InlineData("stop-and-copy")]
     public async Task NoByteIsWrong(string mode)
     {
-        await H1.DockerRunAsync(Container, "--network", "lan", "--ip", NumberServer.IPv4, "--init", "ctm-small:1", "python3", "/app/fire.py");
+        await H1.DockerRunAsync(Container, "--network", "lan", "--ip", NumberServer.IPv4, "--init", "-e", $"MEMORY={Endurance.MemoryMebibytes}", "ctm-small:1", "python3", "/app/fire.py");
         await using var client = await ConnectAsync();
         var (from, to) = (H1, H2);
-        for (var move = 1; move <= 4; move++)
+        for (var move = 1; move <= Endurance.Moves(4); move++)
         {
             var moved = await from.MigrateAsync(Container, to, "--mode", mode);
             moved.ShouldBeDone();
@@ -65,14 +65,7 @@ public sealed class MemoryUnderFireTests(LabFixture lab) : HostTest(lab)
 
     private async Task<LabProcess> ConnectAsync()
     {
-        await H1.WaitForLogAsync(Container, "listening");
-        return Client.Start("python3", "-u", "-c", $$"""
-            import socket, sys
-            server = socket.create_connection(("{{NumberServer.IPv4}}", 9100))
-            answers = server.makefile("r")
-            for line in sys.stdin:
-                server.sendall(line.encode())
-                print(answers.readline(), end="", flush=True)
-            """);
+        await H1.WaitForLogAsync(Container, "listening", Patience);
+        return Endurance.Ask(Client, NumberServer.IPv4);
     }
 }

@@ -6,20 +6,22 @@ using ContainerMigrate.HostTests.Lab;
 namespace ContainerMigrate.Benchmarks.Contenders;
 
 /// <summary>`ctmigrate migrate` without any option.</summary>
-internal sealed class CtMigrateContender(BenchmarkLab lab) : IContender
+/// <param name="lab">Where.</param>
+/// <param name="runtime">`docker` or `runc`.</param>
+internal sealed class CtMigrateContender(BenchmarkLab lab, string runtime = "docker") : IContender
 {
     /// <inheritdoc/>
     public string Tool => "ctmigrate";
 
     /// <inheritdoc/>
-    public string Runtime => "docker";
+    public string Runtime => runtime;
 
     /// <inheritdoc/>
     public string Mode => "auto";
 
     /// <inheritdoc/>
     public Task PrepareAsync(Workload workload, CancellationToken cancellationToken) =>
-        lab.H1.RunAsync(["docker", "run", "-d", .. workload.DockerArguments], cancellationToken);
+        runtime == "docker" ? lab.H1.RunAsync(["docker", "run", "-d", .. workload.DockerArguments], cancellationToken) : BenchmarkLab.BundleAsync(lab.H1, workload, start: true, cancellationToken);
 
     /// <inheritdoc/>
     public async Task<MoveResult> MoveAsync(CancellationToken cancellationToken)
@@ -45,7 +47,7 @@ internal sealed class CtMigrateContender(BenchmarkLab lab) : IContender
     {
         foreach (var host in (LabMember[])[lab.H1, lab.H2])
         {
-            await host.ShellAsync("docker ps -aq | xargs -r docker rm -f >/dev/null", cancellationToken);
+            await host.ShellAsync(runtime == "docker" ? "docker ps -aq | xargs -r docker rm -f >/dev/null" : BenchmarkLab.RemoveBundle, cancellationToken);
         }
     }
 

@@ -1,3 +1,4 @@
+using ContainerMigrate.Benchmarks.Contenders;
 using ContainerMigrate.HostTests.Lab;
 
 namespace ContainerMigrate.Benchmarks.Lab;
@@ -7,6 +8,13 @@ namespace ContainerMigrate.Benchmarks.Lab;
 internal sealed class BenchmarkLab(string installTree) : IAsyncDisposable
 {
     public const string Prefix = "ctmbench";
+
+    /// <summary>Where tests/lab/bundle puts the container of plain runc.</summary>
+    public const string Bundle = $"/var/lib/bundles/{Workload.Container}";
+
+    /// <summary>Undoes tests/lab/bundle, whatever of it is there.</summary>
+    public const string RemoveBundle =
+        $"runc delete -f {Workload.Container} 2>/dev/null || true; [ ! -e /run/netns/{Workload.Container} ] || ip netns del {Workload.Container}; rm -rf {Bundle} /var/lib/ctmigrate/bundles/*";
 
     private static readonly string Repository = FindRepository();
 
@@ -34,8 +42,20 @@ internal sealed class BenchmarkLab(string installTree) : IAsyncDisposable
     {
         Console.Error.WriteLine("bench: raising two hosts with Docker 26, and a client");
         await TakeDownAsync();
-        await LabAsync(RaisesWithin, cancellationToken, "up", "--docker", "26", "--experimental", "--images", "h1:small,h2:small");
+        await LabAsync(RaisesWithin, cancellationToken, "up", "--docker", "26", "--experimental", "--podman", "--images", "h1:small,h2:small");
         await LabAsync(RaisesWithin, cancellationToken, "deploy", installTree);
+    }
+
+    /// <summary>Makes a container of plain runc, by tests/lab/bundle.</summary>
+    /// <param name="host">Where.</param>
+    /// <param name="workload">What it runs.</param>
+    /// <param name="start">False: everything but the container, ready for a restore.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    public static async Task BundleAsync(LabMember host, Workload workload, bool start, CancellationToken cancellationToken)
+    {
+        await using var process = Start("bundle", [.. start ? Array.Empty<string>() : ["--prepare"], host.Name, Workload.Container, .. workload.Environment]);
+        process.Input.Close();
+        (await process.WaitAsync(TimeSpan.FromMinutes(1)).WaitAsync(cancellationToken)).Checked();
     }
 
     /// <inheritdoc/>

@@ -52,8 +52,11 @@ internal sealed record BenchmarkRun
     /// <summary>The 99th percentile before the move.</summary>
     public double? RestP99Ms { get; init; }
 
-    /// <summary>Share of its work that the container lost while it was moved; null: not measured.</summary>
+    /// <summary>Share of its work that the program lost: see <see cref="Tracking.TrackingBenchmark"/>.</summary>
     public double? Slowdown { get; init; }
+
+    /// <summary>A scan of memory under <see cref="Tracking.TrackingBenchmark"/>.</summary>
+    public double? ScanMs { get; init; }
 
     public int? Connections { get; init; }
 

@@ -91,6 +91,20 @@ make_docker28() {
   close_root "$root"
 }
 
+# What Podman adds to the hosts' root, as a layer above it.
+needs_podman=docker26
+make_podman() {
+  mkdir "$1/root" "$1/work" "$1/merged"
+  mount -t overlay overlay -o "lowerdir=$(entry docker26)/root,upperdir=$1/root,workdir=$1/work" "$1/merged"
+  open_root "$1/merged"
+  apt_in "$1/merged" update
+  apt_in "$1/merged" install podman conmon netavark
+  chroot "$1/merged" podman --version
+  close_root "$1/merged"
+  umount "$1/merged"
+  rm -rf "$1/work" "$1/merged"
+}
+
 # The two images share their lowest layer, so that a host that has one lacks only a part of the other.
 needs_small=base
 make_small() {
@@ -108,7 +122,7 @@ make_apps() {
   mount -t overlay overlay -o "lowerdir=$(entry small)/root,upperdir=$1/root,workdir=$1/work" "$1/merged"
   open_root "$1/merged"
   apt_in "$1/merged" update
-  apt_in "$1/merged" install openssh-server openssh-client vsftpd postgresql redis-server redis-tools nginx-light curl tcpdump iproute2 iputils-ping
+  apt_in "$1/merged" install openssh-server openssh-client vsftpd postgresql nodejs redis-server redis-tools nginx-light curl tcpdump iproute2 iputils-ping
   close_root "$1/merged"
   umount "$1/merged"
   rm -rf "$1/work" "$1/merged"

@@ -8,7 +8,7 @@ member_init() {  # MEMBER LOWERDIR
   set -e
   mount -t overlay overlay -o "lowerdir=$lower,upperdir=$dir/upper,workdir=$dir/work" "$root"
   cd "$root"
-  mkdir -p .machine var/lib/docker var/lib/containerd
+  mkdir -p .machine var/lib/{docker,containerd,containers}
   mount -t proc proc proc
   mount -t sysfs sysfs sys
   mount -t cgroup2 cgroup2 sys/fs/cgroup
@@ -28,6 +28,7 @@ member_init() {  # MEMBER LOWERDIR
   mount -t mqueue mqueue dev/mqueue
   mount --bind "$dir/docker" var/lib/docker      # overlay2 does not work on an overlay
   mount --bind "$dir/containerd" var/lib/containerd
+  mount --bind "$dir/containers" var/lib/containers
 
   echo "$member" >etc/hostname
   hostname "$member"
@@ -50,7 +51,7 @@ member_init() {  # MEMBER LOWERDIR
 
 start_member() {  # MEMBER LOWERDIR
   local member=$1 dir=$LAB_STATE/$1
-  mkdir -p "$dir"/{upper,work,root,docker,containerd} "$LAB_CGROUP/$member"
+  mkdir -p "$dir"/{upper,work,root,docker,containerd,containers} "$LAB_CGROUP/$member"
   (
     echo "$BASHPID" >"$LAB_CGROUP/$member/cgroup.procs"
     exec setsid nsenter --net="/run/netns/$CTM_LAB-$member" \
