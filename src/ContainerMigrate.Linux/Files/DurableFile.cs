@@ -30,17 +30,14 @@ public static partial class DurableFile
     /// <summary>Writes a small file so that after a crash it is either the old or the new one, never half of it.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite)
     {
-        var temporary = path + ".new";
-        using (var handle = File.OpenHandle(temporary, FileMode.Create, FileAccess.Write, FileShare.None, FileOptions.None))
-        {
-            File.SetUnixFileMode(handle, mode);
-            RandomAccess.Write(handle, content, 0);
-            RandomAccess.FlushToDisk(handle);
-        }
-
-        File.Move(temporary, path, overwrite: true);
+        Replace(path, content, mode, durably: true);
         SyncDirectory(Path.GetDirectoryName(path)!);
     }
+
+    /// <summary>The same without waiting for the disk (some milliseconds): for what nobody reads after a crash of the host.</summary>
+    /// <exception cref="IOException">The old content stands.</exception>
+    public static void ReplaceInMemory(string path, ReadOnlySpan<byte> content, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite) =>
+        Replace(path, content, mode, durably: false);
 
     /// <summary>Creates a symbolic link if there is none: symlink(2) is atomic, so of several claimants exactly one wins.</summary>
     /// <returns>False when the name exists.</returns>
@@ -64,6 +61,22 @@ public static partial class DurableFile
         {
             throw Failed("mkfifo", path);
         }
+    }
+
+    private static void Replace(string path, ReadOnlySpan<byte> content, UnixFileMode mode, bool durably)
+    {
+        var temporary = path + ".new";
+        using (var handle = File.OpenHandle(temporary, FileMode.Create, FileAccess.Write, FileShare.None, FileOptions.None))
+        {
+            File.SetUnixFileMode(handle, mode);
+            RandomAccess.Write(handle, content, 0);
+            if (durably)
+            {
+                RandomAccess.FlushToDisk(handle);
+            }
+        }
+
+        File.Move(temporary, path, overwrite: true);
     }
 
     private static IOException Failed(string call, string path) =>

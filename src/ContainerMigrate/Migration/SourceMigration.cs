@@ -243,7 +243,6 @@ public sealed partial class SourceMigration
             switchover.Token.ThrowIfCancellationRequested();
         });
 
-        _environment.Refusals.Refuse(container.Reference.Id, $"this container is being handed over to {_peer.Name} (migration {_journal.MigrationId}); `ctmigrate status {_journal.MigrationId}` tells how it stands");
         Step(MigrationPhase.Go, "handing over", null);
     }
 
@@ -256,6 +255,8 @@ public sealed partial class SourceMigration
             [JournalKeys.InitPid] = container.InitPid,
             [JournalKeys.Paused] = container.Manifest.Paused,
         });
+        // It has to stand when GO is recorded; here it waits for the disk before the pause.
+        _environment.Refusals.Refuse(container.Reference.Id, $"this container is being handed over to {_peer.Name} (migration {_journal.MigrationId}); `ctmigrate status {_journal.MigrationId}` tells how it stands");
         _throttle?.GiveBack();
         _clock.Restart();
         // Before the freeze: the container still reads what has come so far, and of datagrams only what it has read goes with it.

@@ -157,7 +157,7 @@ public sealed class HandoverTests
     public async Task LateGoAfterAnAbortIsRefused()
     {
         using var hosts = new TwoHosts();
-        hosts.Source.Before = (s, _) => s == "refuse starts" ? throw new MigrationException("x", "it broke") : Task.CompletedTask;
+        hosts.Source.Before = (s, _) => s == "record Go" ? throw new MigrationException("x", "it broke") : Task.CompletedTask;
         await hosts.MigrateAsync();
 
         var state = await hosts.Peer.GoAsync(TwoHosts.Id, new GoRequest(1, []), CancellationToken.None);

@@ -343,8 +343,9 @@ public sealed partial class RestoreGate : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
+    // In the pause. After a crash of the host there is no container for whom it would be read.
     private void WriteCriuConfig(IReadOnlyList<string> forThisRestore) =>
-        DurableFile.Replace(CriuConfigPath, Encoding.UTF8.GetBytes(string.Join('\n', [
+        DurableFile.ReplaceInMemory(CriuConfigPath, Encoding.UTF8.GetBytes(string.Join('\n', [
             "tcp-established",
             // The leading colon is cgroup v2; runc before 1.3 does not tell CRIU where the tasks belong.
             $"cgroup-root :{_cgroupPath}",
