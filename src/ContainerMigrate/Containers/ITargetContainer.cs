@@ -40,6 +40,9 @@ public interface ITargetContainer
     /// <summary>Completes after the claim once the fence is open, before the first task runs; never when the container is removed.</summary>
     Task FenceOpened { get; }
 
+    /// <summary>Completes when the container's processes run; may never, where nobody can tell.</summary>
+    Task Resumed { get; }
+
     /// <summary>Opens the gate after the claim and waits until the runtime says that the container runs.</summary>
     Task ReleaseAsync(CancellationToken cancellationToken);
 

@@ -6,16 +6,18 @@ public sealed class PhaseClock(TimeProvider time)
     private readonly Dictionary<string, double> _parts = [];
     private long _start = time.GetTimestamp();
     private long _last = time.GetTimestamp();
+    private double _left;
 
     /// <summary>Milliseconds of each part, in order.</summary>
     public IReadOnlyDictionary<string, double> Parts => _parts;
 
-    /// <summary>Milliseconds since <see cref="Restart"/> or construction.</summary>
-    public double TotalMs => time.GetElapsedTime(_start).TotalMilliseconds;
+    /// <summary>Milliseconds since <see cref="Restart"/> or construction, without what <see cref="Leave"/> took out.</summary>
+    public double TotalMs => time.GetElapsedTime(_start).TotalMilliseconds - _left;
 
     public void Restart()
     {
         _parts.Clear();
+        _left = 0;
         _start = _last = time.GetTimestamp();
     }
 
@@ -25,6 +27,15 @@ public sealed class PhaseClock(TimeProvider time)
         var now = time.GetTimestamp();
         _parts[part] = Math.Round(_parts.GetValueOrDefault(part) + time.GetElapsedTime(_last, now).TotalMilliseconds, 1);
         _last = now;
+    }
+
+    /// <summary>Takes a part, and its time, out of the whole.</summary>
+    public void Leave(string part)
+    {
+        if (_parts.Remove(part, out var milliseconds))
+        {
+            _left += Math.Clamp(milliseconds, 0, TotalMs); // a peer's word
+        }
     }
 
     /// <summary>Puts the peer's own parts in the place of one of ours, and leaves what they do not explain under its name.</summary>

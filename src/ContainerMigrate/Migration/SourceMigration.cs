@@ -106,6 +106,7 @@ public sealed partial class SourceMigration
 
         _clock.Mark("go");
         _clock.Split("go", state.Parts);
+        _clock.Leave(PeerState.AfterThePause);
         var packets = await _packets!.EndAsync();
         var result = new MigrationResult
         {

@@ -411,13 +411,13 @@ public sealed partial class TargetMigration : IAsyncDisposable
             {
                 var released = ReleaseAsync(_container);
                 _packets.DeliverAfter(Task.WhenAny(_container.FenceOpened, released));
+                await Task.WhenAny(_container.Resumed, released);
+                clock.Mark("resume");
                 await released;
             }
 
-            clock.Mark("resume");
             _running = true;
             _failure = null;
-            _goParts = clock.Parts.ToDictionary();
             Progress.Update(s => s with { Phase = MigrationPhase.Committed, Activity = "running here", DestinationState = _manifest.Paused ? "paused" : "running" });
             LogRunning(_manifest.Name);
             await announced;
@@ -428,6 +428,8 @@ public sealed partial class TargetMigration : IAsyncDisposable
             }
 
             CheckpointImages.Delete(_journal.Directory);
+            clock.Mark(PeerState.AfterThePause);
+            _goParts = clock.Parts.ToDictionary();
         }
         catch (MigrationException e)
         {

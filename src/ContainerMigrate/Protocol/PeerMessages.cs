@@ -47,7 +47,11 @@ public sealed record AbortRequest(int Epoch, string Reason);
 /// <summary>Where the destination stands; its phase is durable when this is sent.</summary>
 /// <param name="Phase"><see cref="MigrationPhase.Committed"/>, <see cref="MigrationPhase.Aborted"/>, ... ; <see cref="MigrationPhase.New"/> when it never heard of the migration.</param>
 /// <param name="Running">True once the runtime has said that the container runs.</param>
-public sealed record PeerState(MigrationPhase Phase, int Epoch, bool Running, string Detail, MigrationFailure? Failure = null, IReadOnlyDictionary<string, double>? Parts = null);
+public sealed record PeerState(MigrationPhase Phase, int Epoch, bool Running, string Detail, MigrationFailure? Failure = null, IReadOnlyDictionary<string, double>? Parts = null)
+{
+    /// <summary>Of <see cref="Parts"/>, milliseconds: what the destination still did once the container ran.</summary>
+    public const string AfterThePause = "afterwards";
+}
 
 /// <summary>Body of every peer answer that is not a success.</summary>
 public sealed record PeerError(MigrationFailure Failure);

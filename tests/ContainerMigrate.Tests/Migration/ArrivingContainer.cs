@@ -33,6 +33,8 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
 
     public Task FenceOpened => Task.CompletedTask;
 
+    public Task Resumed => Task.CompletedTask;
+
     public Task ReleaseAsync(CancellationToken cancellationToken) => life.StepAsync("release", machine.EndGate, cancellationToken);
 
     public async Task<bool> TryAbortAsync(string reason)

@@ -45,6 +45,21 @@ public sealed class PhaseClockTests
         _clock.Parts.Select(p => (p.Key, p.Value)).ShouldBe([("dump", 10), ("wait", 20), ("criu", 70), ("restore", 10)]);
     }
 
+    [Theory]
+    [InlineData(30, 70)]
+    [InlineData(1e9, 0)]
+    [InlineData(-5, 100)]
+    public void WhatThePeerDidAfterwardsDoesNotCount(double afterwards, double total)
+    {
+        Spend("go", 100);
+        _clock.Split("go", new Dictionary<string, double> { ["resume"] = 40, ["afterwards"] = afterwards });
+
+        _clock.Leave("afterwards");
+
+        _clock.TotalMs.ShouldBe(total);
+        _clock.Parts.Keys.ShouldNotContain("afterwards");
+    }
+
     [Fact]
     public void PeerThatClaimsMoreThanTheWholeLeavesNothingNegative()
     {

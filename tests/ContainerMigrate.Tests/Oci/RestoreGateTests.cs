@@ -189,13 +189,17 @@ public sealed class RestoreGateTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task FenceIsOpenWhenTheHookSaysSo()
+    public async Task FenceIsOpenAndTasksRunWhenTheHookSaysSo()
     {
         _gate.Prepare();
         _gate.FenceOpened.IsCompleted.ShouldBeFalse();
 
         Say("open");
         await _gate.FenceOpened.WaitAsync(TimeSpan.FromSeconds(10), Token);
+        _gate.Resumed.IsCompleted.ShouldBeFalse();
+
+        Say("running");
+        await _gate.Resumed.WaitAsync(TimeSpan.FromSeconds(10), Token);
 
         Say("result 0 restored");
         (await _gate.WaitForResultAsync(Token)).ShouldBeNull();

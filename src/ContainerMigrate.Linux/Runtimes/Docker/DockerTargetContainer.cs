@@ -96,6 +96,9 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
     public Task FenceOpened => _gate.FenceOpened;
 
     /// <inheritdoc/>
+    public Task Resumed => _gate.Resumed;
+
+    /// <inheritdoc/>
     public async Task ReleaseAsync(CancellationToken cancellationToken)
     {
         _gate.Release();

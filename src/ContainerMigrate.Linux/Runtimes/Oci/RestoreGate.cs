@@ -33,6 +33,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly Channel<RestoreEvent> _events = Channel.CreateUnbounded<RestoreEvent>(new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource _fenceOpened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _resumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<string, FileStream> _commandPipes = new();
     private FileStream? _eventPipe;
     private Thread? _reader;
@@ -59,6 +60,9 @@ public sealed partial class RestoreGate : IAsyncDisposable
 
     /// <summary>Completes when the hook has opened the fence of the committed container.</summary>
     public Task FenceOpened => _fenceOpened.Task;
+
+    /// <summary>Completes when CRIU has let go of the container's tasks.</summary>
+    public Task Resumed => _resumed.Task;
 
     /// <summary><c>armed</c>, <c>active</c>, <c>done</c>, <c>dead</c>, or null when nothing was prepared.</summary>
     public string? State => States.FirstOrDefault(s => File.Exists(Path.Combine(_directory, s)));
@@ -441,13 +445,17 @@ public sealed partial class RestoreGate : IAsyncDisposable
 
     private void Take(RestoreEvent restoreEvent)
     {
-        if (restoreEvent.Kind == "open")
+        switch (restoreEvent.Kind)
         {
-            _fenceOpened.TrySetResult();
-        }
-        else
-        {
-            _events.Writer.TryWrite(restoreEvent);
+            case "open":
+                _fenceOpened.TrySetResult();
+                break;
+            case "running":
+                _resumed.TrySetResult();
+                break;
+            default:
+                _events.Writer.TryWrite(restoreEvent);
+                break;
         }
     }
 

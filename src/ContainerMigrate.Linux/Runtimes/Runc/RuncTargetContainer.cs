@@ -108,6 +108,9 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
     public Task FenceOpened => _gate.FenceOpened;
 
     /// <inheritdoc/>
+    public Task Resumed => _gate.Resumed;
+
+    /// <inheritdoc/>
     public async Task ReleaseAsync(CancellationToken cancellationToken)
     {
         _gate.Release();
