@@ -50,7 +50,7 @@ END
 
 remove_newer_suite() { rm -f "$1"/etc/apt/{sources.list.d,preferences.d}/newer*; }
 
-# --- recipes: make_NAME DIR; `needs NAME` gives what they start from ---
+# --- recipes: make_NAME DIR; needs_NAME is what they start from ---
 
 needs_base=
 make_base() {
@@ -154,7 +154,7 @@ layer_of() {  # TREE TAR: an image layer; the overlay's whiteouts become those o
 recipe_key() {
   local parent=needs_$1
   { declare -f "make_$1" open_root close_root; ! declare -f "make_$1" | grep -q layer_of || declare -f layer_of; echo "$DEBIAN_SUITE ${NEWER_SUITES[*]}"
-    [[ -z ${!parent} ]] || recipe_key "${!parent}"; } | sha256sum | cut -c1-12
+    for parent in ${!parent}; do recipe_key "$parent"; done; } | sha256sum | cut -c1-12
 }
 
 entry() { printf '%s/%s-%s\n' "$CTM_LAB_CACHE" "$1" "$(recipe_key "$1")"; }
