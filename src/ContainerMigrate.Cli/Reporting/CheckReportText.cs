@@ -36,9 +36,12 @@ internal static class CheckReportText
         var image = report.ImageBytesToSend > 0 ? $"{ByteSize.Format(report.ImageBytesToSend)} of its image" : "no image data";
         output.WriteLine($"to send: {ByteSize.Format(report.MemoryBytes)} memory, {ByteSize.Format(report.WritableLayerBytes)} files, {image}");
         output.WriteLine(report.PredictedPauseMs is { } pause
-            ? $"predicted pause: {Duration.FormatMilliseconds(pause)} ({OneLine.Of(report.Mode)}; {OneLine.Of(Basis(report))})"
+            ? $"predicted pause: {Duration.FormatMilliseconds(pause)} ({OneLine.Of(ModeText(report.Mode, report.Tracker))}; {OneLine.Of(Basis(report))})"
             : $"predicted pause: not known ({OneLine.Of(report.Mode)})");
     }
+
+    /// <summary>How memory moves, in the words of the settings.</summary>
+    internal static string ModeText(string mode, string tracker) => tracker.Length == 0 ? mode : $"{mode}, {tracker}";
 
     private static string Basis(CheckReport report) => report.PredictedFrom switch
     {

@@ -58,7 +58,7 @@ internal static class MigrationsText
         var ended = MigrationVerdict.HasEnded(status);
         var table = new TextTable();
         table.Add("this host", status.Role);
-        table.Add("mode", status.Mode);
+        table.Add("mode", CheckReportText.ModeText(status.Mode, status.Tracker));
         table.Add("started", Local(status.StartedAt, time));
         table.Add(ended ? "result" : "stage", ended ? Outcome(status) : MigrationText.Stage(status));
         if (!ended && MigrationText.Transfer(status) is { Length: > 0 } transfer)

@@ -24,6 +24,11 @@ internal static class OutcomeJson
             ["destination"] = status.Destination,
             ["mode"] = status.Mode,
         };
+        if (status.Tracker.Length > 0)
+        {
+            outcome["tracker"] = status.Tracker;
+        }
+
         if (status.Result is { } result && JsonSerializer.SerializeToNode(result, ApiJson.Default.MigrationResult) is JsonObject fields)
         {
             foreach (var (name, value) in fields)

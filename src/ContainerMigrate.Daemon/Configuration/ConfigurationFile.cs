@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using ContainerMigrate.Daemon.Peers;
+using ContainerMigrate.Memory;
 
 namespace ContainerMigrate.Daemon.Configuration;
 
@@ -40,6 +41,10 @@ internal static class ConfigurationFile
             "an absolute path, or the name of a program in PATH",
             v => IsAbsolutePath(v) || (v.Length > 0 && !v.Contains('/', StringComparison.Ordinal)),
             (o, v) => o with { CriuPath = v }),
+        ["memory_tracker"] = Text(
+            $"one of auto, {MemoryTrackers.WriteProtect}, {MemoryTrackers.SoftDirty}",
+            v => v is "auto" or MemoryTrackers.WriteProtect or MemoryTrackers.SoftDirty,
+            (o, v) => o with { MemoryTracker = v == "auto" ? null : v }),
     };
 
     /// <summary>Names of all keys.</summary>

@@ -60,6 +60,9 @@ internal sealed record DaemonOptions
     /// <summary><c>criu</c>: path or name of the CRIU binary.</summary>
     public string CriuPath { get; init; } = "criu";
 
+    /// <summary><c>memory_tracker</c>: one of <see cref="Memory.MemoryTrackers"/>, to use no other; null (<c>auto</c> in the file): whatever works best.</summary>
+    public string? MemoryTracker { get; init; }
+
     public string IdentityDirectory => Path.Combine(StateDirectory, "identity");
 
     public string PeersFile => Path.Combine(StateDirectory, "peers.json");

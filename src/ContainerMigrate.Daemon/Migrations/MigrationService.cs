@@ -81,7 +81,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
             var progress = _index.Add(new MigrationStatus
             {
                 Id = id, Role = "source", Container = plan.Container.Reference.Name, Runtime = plan.Runtime.Name, Source = _environment.HostName, Destination = peer.Name,
-                Phase = MigrationPhase.New, StartedAt = _environment.Time.GetUtcNow(), Findings = plan.Report.Findings, Mode = plan.Report.Mode, Activity = "checked",
+                Phase = MigrationPhase.New, StartedAt = _environment.Time.GetUtcNow(), Findings = plan.Report.Findings, Mode = plan.Report.Mode, Tracker = plan.Report.Tracker, Activity = "checked",
             });
             if (journal is null)
             {

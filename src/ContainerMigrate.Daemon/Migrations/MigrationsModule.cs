@@ -33,7 +33,7 @@ internal sealed class MigrationsModule : IDaemonModule
         services.AddSingleton<MigrationIndex>();
         services.AddSingleton<ICheckpointEngine>(p => new RuncCheckpointEngine(
             p.GetRequiredService<IProcessRunner>(), p.GetRequiredService<RestoreLayout>(), options.StateDirectory, p.GetRequiredService<ILogger<RuncCheckpointEngine>>()));
-        services.AddSingleton<IMemoryTracker, MemoryTracker>();
+        services.AddSingleton<IMemoryTracker>(p => new MemoryTracker(p.GetRequiredService<IProcessRunner>(), options.MemoryTracker));
         services.AddSingleton<IMemoryArrivals>(p => new MemoryArrivals(p.GetRequiredService<IProcessRunner>(), Environment.ProcessPath!, p.GetRequiredService<ILogger<MemoryArrivals>>()));
         services.AddSingleton<INetworkFence, NftFence>();
         services.AddSingleton<IPacketKeeper, PacketKeeper>();

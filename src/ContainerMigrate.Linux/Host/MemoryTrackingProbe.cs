@@ -5,7 +5,7 @@ namespace ContainerMigrate.Linux.Host;
 
 /// <summary>Ways in which this kernel can say which pages a process has written.</summary>
 /// <param name="WriteProtectAsync">userfaultfd with WP_ASYNC and PAGEMAP_SCAN (6.7 and newer): no process has to be stopped for it.</param>
-/// <param name="SoftDirty">CONFIG_MEM_SOFT_DIRTY, which CRIU's pre-dump uses.</param>
+/// <param name="SoftDirty">CONFIG_MEM_SOFT_DIRTY: all processes have to be stopped for a moment.</param>
 /// <param name="Userfault">userfaultfd at all, which a lazy restore needs.</param>
 internal sealed record MemoryTrackingMeans(bool WriteProtectAsync, bool SoftDirty, bool Userfault);
 

@@ -7,7 +7,7 @@ namespace ContainerMigrate.Linux.Memory;
 /// One program's memory under tracking. The files of /proc that it holds open stay with this address space when the process
 /// gets another one (exec) or its number goes to somebody else; they are empty from then on.
 /// </summary>
-internal sealed class AddressSpace : IDisposable
+internal sealed class AddressSpace : ISharedMappings, IDisposable
 {
     // Where user addresses end with four levels of page tables; mappings above it (five levels, on request) move it up.
     private const ulong UsualEnd = 0x7FFF_FFFF_F000;
@@ -34,8 +34,8 @@ internal sealed class AddressSpace : IDisposable
 
     internal bool IsTracked => _tracker is not null;
 
-    /// <summary>Mappings as they were at the last scan.</summary>
-    internal IReadOnlyList<Mapping> Mappings => _mappings;
+    /// <inheritdoc/>
+    public IReadOnlyList<Mapping> Mappings => _mappings;
 
     /// <summary>Null when the process has no memory: it has ended, or its first thread has.</summary>
     internal static AddressSpace? Open(int processId)
@@ -111,11 +111,8 @@ internal sealed class AddressSpace : IDisposable
         return (anonymous, ofFiles);
     }
 
-    /// <summary>
-    /// Adds the addresses of a shared mapping that were written since the last call, or may have been: also those where there is nothing any more.
-    /// </summary>
-    /// <returns>False when writes there were not noted (until now), so that what was added is not all.</returns>
-    internal bool FindWrittenShared(Mapping mapping, PageSet written)
+    /// <inheritdoc/>
+    public bool FindWrittenShared(Mapping mapping, PageSet written)
     {
         if (_tracker is null)
         {

@@ -1,4 +1,5 @@
 using ContainerMigrate.Linux.Interop;
+using ContainerMigrate.Linux.Memory.SoftDirty;
 using ContainerMigrate.Memory;
 using Microsoft.Win32.SafeHandles;
 
@@ -28,7 +29,10 @@ internal static unsafe class PageScan
     private const ulong MaxProtectBytes = 4UL << 30;
 
     /// <summary>Whether this kernel tells <see cref="Guard"/>; asked for it, an older one refuses the whole request.</summary>
-    internal static bool KnowsGuards { get; } = AskForGuards();
+    internal static bool KnowsGuards { get; } = AskFor(Guard);
+
+    /// <summary>Whether this kernel has it at all.</summary>
+    internal static bool IsAvailable { get; } = AskFor(Present);
 
     /// <summary>Pages without content, in anonymous memory.</summary>
     internal static ulong Empty { get; } = Zero | (KnowsGuards ? Guard : 0);
@@ -54,8 +58,16 @@ internal static unsafe class PageScan
     /// <param name="none">Categories, without <see cref="Guard"/>.</param>
     /// <param name="found">Gets the pages.</param>
     /// <param name="guards">Gets the guard pages.</param>
-    internal static void FindExisting(SafeFileHandle pagemap, AddressRange range, ulong none, PageSet found, PageSet guards) =>
-        Find(pagemap, range, (0, none, Present | Swapped), protect: false, found, KnowsGuards ? guards : null);
+    internal static void FindExisting(SafeFileHandle pagemap, AddressRange range, ulong none, PageSet found, PageSet guards)
+    {
+        if (IsAvailable)
+        {
+            Find(pagemap, range, (0, none, Present | Swapped), protect: false, found, KnowsGuards ? guards : null);
+            return;
+        }
+
+        Pagemap.FindExisting(pagemap, range, withFiles: (none & OfFile) == 0, found); // such a kernel has no guard pages
+    }
 
     private static void Find(SafeFileHandle pagemap, AddressRange range, (ulong All, ulong None, ulong Any) categories, bool protect, PageSet found, PageSet? guards)
     {
@@ -87,10 +99,10 @@ internal static unsafe class PageScan
         }
     }
 
-    private static bool AskForGuards()
+    private static bool AskFor(ulong category)
     {
         using var pagemap = File.OpenHandle("/proc/self/pagemap", FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        var argument = stackalloc ulong[] { ArgumentWords * sizeof(ulong), 0, 0, 0, 0, 0, 0, 0, 0, Guard, 0, Guard };
+        var argument = stackalloc ulong[] { ArgumentWords * sizeof(ulong), 0, 0, 0, 0, 0, 0, 0, 0, category, 0, category };
         return Libc.Control(pagemap, Request, argument) >= 0;
     }
 }

@@ -18,7 +18,7 @@ internal sealed class SharedObject(SafeFileHandle content) : IDisposable
     internal void BeginScan() => _current.Clear();
 
     /// <summary>What one process has written there, through one mapping.</summary>
-    internal void Add(int processId, AddressSpace space, Mapping mapping)
+    internal void Add(int processId, ISharedMappings space, Mapping mapping)
     {
         _current.Add((processId, mapping.Range, mapping.Offset));
         var written = new PageSet();

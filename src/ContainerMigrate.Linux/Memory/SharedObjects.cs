@@ -18,7 +18,7 @@ internal sealed class SharedObjects(ProcessMemoryReader reader) : IDisposable
     }
 
     /// <summary>After the process's own scan; processes come in the same order every time.</summary>
-    internal void Add(int processId, AddressSpace space)
+    internal void Add(int processId, ISharedMappings space)
     {
         foreach (var mapping in space.Mappings)
         {

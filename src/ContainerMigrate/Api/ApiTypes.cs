@@ -48,6 +48,9 @@ public sealed record CheckReport
     /// <summary>The way memory will be moved: <c>stop-and-copy</c>, ...</summary>
     public string Mode { get; init => field = value ?? "stop-and-copy"; } = "stop-and-copy";
 
+    /// <summary>How written pages are found, one of <see cref="Memory.MemoryTrackers"/>; empty where memory is not copied ahead.</summary>
+    public string Tracker { get; init => field = value ?? ""; } = "";
+
     public long MemoryBytes { get; init; }
 
     public long WritableLayerBytes { get; init; }
@@ -107,6 +110,9 @@ public sealed record MigrationStatus
     public string Activity { get; init => field = value ?? ""; } = "";
 
     public string Mode { get; init => field = value ?? "stop-and-copy"; } = "stop-and-copy";
+
+    /// <inheritdoc cref="CheckReport.Tracker"/>
+    public string Tracker { get; init => field = value ?? ""; } = "";
 
     public DateTimeOffset StartedAt { get; init; }
 

@@ -34,6 +34,9 @@ public static class JournalKeys
     public const string Cgroup = "cgroup";
     public const string Paused = "paused";
 
+    /// <summary>True: the rounds of pre-copy freeze the cgroup for moments, in which a daemon that dies leaves it frozen.</summary>
+    public const string FreezesInRounds = "freezes_in_rounds";
+
     /// <summary>A container that is slowed down: its cgroup, and the <c>cpu.max</c> that it had before.</summary>
     public const string CpuCgroup = "cpu_cgroup";
     public const string CpuLimit = "cpu_max";

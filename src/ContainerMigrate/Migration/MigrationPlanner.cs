@@ -2,6 +2,7 @@ using ContainerMigrate.Api;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Host;
+using ContainerMigrate.Memory;
 using ContainerMigrate.Protocol;
 
 namespace ContainerMigrate.Migration;
@@ -81,7 +82,7 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         // The peer's clock is read in the middle of the exchange; what the wire takes is far below the tolerance.
         var imageBytes = reply.MissingLayers.Count == 0 || container.Manifest.Image is null ? 0 : container.Manifest.Image.SizeBytes;
         findings.AddRange(HostComparison.Compare(facts with { Clock = environment.Time.GetUtcNow() }, reply.Facts with { HostName = peer.Name }, container.Manifest, imageBytes));
-        var mode = await ChooseModeAsync(request.Mode, container.Manifest, reply.Facts with { HostName = peer.Name }, findings, cancellationToken);
+        var (mode, tracker) = await ChooseModeAsync(request.Mode, container.Manifest, reply.Facts with { HostName = peer.Name }, findings, cancellationToken);
         if (request.OnStall == StallActions.Throttle && mode == MigrationModes.PreCopy && environment.Cpu.FindObstacle(container.CgroupDirectory) is { } obstacle)
         {
             findings.Add(new CheckFinding(CheckNames.Throttle, CheckSeverity.Error, environment.HostName, $"the container cannot be slowed down: {obstacle}",
@@ -99,6 +100,7 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
             Findings = findings,
             Checked = [.. CheckNames.All.Where(n => !request.Skip.Contains(n))],
             Mode = mode,
+            Tracker = tracker,
             PredictedPauseMs = mode == MigrationModes.PreCopy
                 ? Math.Round(estimate.PreCopy(container.Manifest).TotalMs)
                 : estimate.StopAndCopyMs(container.Manifest),
@@ -112,11 +114,11 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
     }
 
     // A mode that was asked for is not exchanged for another: that is for "auto" to do.
-    private async Task<string> ChooseModeAsync(string wanted, ContainerManifest manifest, HostFacts destination, List<CheckFinding> findings, CancellationToken cancellationToken)
+    private async Task<(string Mode, string Tracker)> ChooseModeAsync(string wanted, ContainerManifest manifest, HostFacts destination, List<CheckFinding> findings, CancellationToken cancellationToken)
     {
         if (wanted == MigrationModes.StopAndCopy || (wanted == MigrationModes.Auto && manifest.Paused))
         {
-            return MigrationModes.StopAndCopy; // a paused container's users wait anyway, and nothing can be done to its processes
+            return (MigrationModes.StopAndCopy, ""); // a paused container's users wait anyway, and nothing can be done to its processes
         }
 
         var here = await environment.Tracker.GetAvailabilityAsync(cancellationToken);
@@ -126,13 +128,18 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
             : default;
         if (obstacle.Reason is null)
         {
-            return MigrationModes.PreCopy;
+            if (here.Tracker == MemoryTrackers.SoftDirty)
+            {
+                findings.Add(new CheckFinding(CheckNames.Memory, CheckSeverity.Information, environment.HostName, $"the container stands still for a moment in each round (soft-dirty): {here.Reason}"));
+            }
+
+            return (MigrationModes.PreCopy, here.Tracker);
         }
 
         findings.Add(wanted == MigrationModes.Auto
             ? new CheckFinding(CheckNames.Memory, CheckSeverity.Information, obstacle.Host, $"memory is copied while the container is frozen: {obstacle.Reason}")
             : new CheckFinding(CheckNames.Memory, CheckSeverity.Error, obstacle.Host, $"no pre-copy: {obstacle.Reason}", "--mode auto does what can be done"));
-        return MigrationModes.StopAndCopy;
+        return (MigrationModes.StopAndCopy, "");
     }
 
     private static int OrderOf(string check) => CheckNames.All.TakeWhile(n => n != check).Count();

@@ -140,6 +140,11 @@ public sealed partial class SourceMigration
             return new StopAndCopyMemory(_environment, _streams, plan.Container, _journal, Progress);
         }
 
+        if (plan.Report.Tracker == MemoryTrackers.SoftDirty)
+        {
+            _journal.Append(MigrationPhase.PreCopy, new JsonObject { [JournalKeys.Cgroup] = plan.Container.CgroupDirectory, [JournalKeys.FreezesInRounds] = true });
+        }
+
         _throttle = CpuThrottle.Create(_environment, _request.OnStall, plan.Container.CgroupDirectory, _journal);
         var memory = new TravellingMemory(await _environment.Tracker.StartAsync(plan.Container.CgroupDirectory, cancellationToken));
         var rounds = new MemoryRounds(

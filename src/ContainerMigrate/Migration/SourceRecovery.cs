@@ -56,6 +56,11 @@ public sealed partial class SourceRecovery(MigrationEnvironment environment, ILo
             journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(new MigrationFailure(environment.HostName, "recovery", "ctmigrated was restarted before GO", "migrate again")));
         }
 
+        if (journal.Value(JournalKeys.FreezesInRounds)?.GetValue<bool>() is true && journal.Records.All(r => r.Phase != MigrationPhase.Frozen))
+        {
+            await environment.Freezer.ThawAsync(journal.Value(JournalKeys.Cgroup)!.GetValue<string>(), cancellationToken);
+        }
+
         await new SourceRollback(environment, logger).RunAsync(journal, cancellationToken);
         if (peer is not null)
         {
