@@ -83,6 +83,10 @@ test-host: build stage ## host tests, with both versions of Docker
 endurance: build stage ## containers moved 50 times in a row under load; MOVES=N MEMORY=MiB DOCKER=26|28
 	CTM_MOVES=$(or $(MOVES),50) CTM_MEMORY=$(or $(MEMORY),1024) DOCKER=$(or $(DOCKER),28) tests/run endurance
 
+.PHONY: test-vm
+test-vm: build stage ## with the kernel of Debian 12 (soft-dirty) in a virtual machine: tests of memory, unit and host
+	tests/lab/vm run tests/run soft-dirty-unit soft-dirty-host
+
 .PHONY: bench
 bench: build stage ## beside the other tools, to artifacts/bench.json; QUICK=1 takes the 256 MiB rows only
 	tests/ContainerMigrate.Benchmarks/bin/$(CONFIGURATION)/net10.0/ContainerMigrate.Benchmarks $(if $(QUICK),--quick)

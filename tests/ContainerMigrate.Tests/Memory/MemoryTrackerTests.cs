@@ -50,7 +50,8 @@ public sealed class MemoryTrackerTests(ITestOutputHelper output)
         await victim.RoundAsync();
 
         await victim.RunAsync("unmap(a + 10 * P, 20); mapped(20, at=a + 10 * P); put(a, 15, 3)");
-        Offsets(await victim.WrittenAsync(), start, 60).ShouldBe([15]);
+        var written = Offsets(await victim.WrittenAsync(), start, 60);
+        (victim.FindsPages ? written : written.Where(i => i is >= 10 and < 30)).ShouldBe([15]);
         Offsets(await victim.WrittenAsync(), start, 60).ShouldBeEmpty("the new mapping is tracked as well");
         await victim.CompareFrozenAsync();
     }
@@ -143,7 +144,7 @@ public sealed class MemoryTrackerTests(ITestOutputHelper output)
 
         Offsets(await victim.WrittenAsync(), start, 512).Length.ShouldBe(512);
         await victim.RunAsync("put(a, 300, 9)");
-        Offsets(await victim.WrittenAsync(), start, 512).ShouldBe([300]);
+        Offsets(await victim.WrittenAsync(), start, 512).ShouldBe(victim.FindsPages ? [300] : Enumerable.Range(0, 512));
         await victim.CompareFrozenAsync();
     }
 

@@ -33,6 +33,9 @@ internal sealed class Victim : IAsyncDisposable
 
     internal IMemoryTracking Tracking { get; private set; } = null!;
 
+    /// <summary>Whether single pages are found: soft-dirty takes all of a huge page for written, and all of a mapping that a new one merges with.</summary>
+    internal bool FindsPages { get; private set; }
+
     internal MemoryCopy Copy { get; } = new();
 
     internal CgroupFreezer Freezer { get; } = new();
@@ -42,7 +45,11 @@ internal sealed class Victim : IAsyncDisposable
 
     /// <param name="seed">Random work instead of orders.</param>
     /// <param name="wrapper">A program in front, with its arguments.</param>
-    internal static async Task<Victim> StartAsync(int? seed = null, params string[] wrapper)
+    internal static Task<Victim> StartAsync(int? seed = null, params string[] wrapper) => StartAsync(tracker: null, seed, wrapper);
+
+    /// <param name="tracker">The one to use; null: the one that would be chosen.</param>
+    /// <inheritdoc cref="StartAsync(int?, string[])"/>
+    internal static async Task<Victim> StartAsync(string? tracker, int? seed = null, params string[] wrapper)
     {
         var path = Environment.GetEnvironmentVariable("PATH") ?? "";
         Assert.SkipUnless(path.Split(':').Any(directory => File.Exists(Path.Combine(directory, "python3"))), "needs python3");
@@ -53,8 +60,8 @@ internal sealed class Victim : IAsyncDisposable
         var victim = new Victim(cgroup, await new ProcessRunner().StartAsync(new ProcessCommand(command[0], command[1..]), Cancellation));
         (await victim._answers.ReadLineAsync(Cancellation)).ShouldBe("ready", victim._process.StandardError);
         victim.ProcessId = int.Parse(File.ReadLines(cgroup.Path + "/cgroup.procs").First(), CultureInfo.InvariantCulture);
-        var tracker = new MemoryTracker(new ProcessRunner());
-        var availability = await tracker.GetAvailabilityAsync(Cancellation);
+        var chosen = new MemoryTracker(new ProcessRunner(), tracker);
+        var availability = await chosen.GetAvailabilityAsync(Cancellation);
         if (!availability.Available)
         {
             await victim.DisposeAsync();
@@ -63,7 +70,8 @@ internal sealed class Victim : IAsyncDisposable
 
         try
         {
-            victim.Tracking = await tracker.StartAsync(cgroup.Path, Cancellation);
+            victim.Tracking = await chosen.StartAsync(cgroup.Path, Cancellation);
+            victim.FindsPages = availability.Tracker == MemoryTrackers.WriteProtect;
             return victim;
         }
         catch

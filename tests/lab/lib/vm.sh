@@ -82,6 +82,7 @@ vm_tree() {  # FILE COMMAND...
     dotnet=$(dirname "$(readlink -f "$(command -v dotnet)")")
     cp -a "$dotnet"/{dotnet,host,shared} "$files/dotnet/"
   fi
+  touch "$files/tree/ContainerMigrate.sln" # by which tests find the tree
   printf '%q ' "$@" >"$files/command"
   printf '%s\n' "${VM_LATER_MODULES[@]}" >"$files/modules"
   env | grep -E '^(CTM_|RUNTIME=|DOCKER=|MEMORY=|DIRTY=|MODE=|JSON=|DOTNET_)' | sed "s/=\(.*\)/='\1'/; s/^/export /" | grep -v CTM_LAB_CACHE >"$files/environment" || true
