@@ -28,6 +28,7 @@ internal sealed record LinkCommands(IReadOnlyList<string> Outside, IReadOnlyList
         }
 
         List<string> outside = [];
+        List<string> undo = [];
         List<string> inside = ["link set dev lo up"];
         foreach (var link in links)
         {
@@ -36,14 +37,23 @@ internal sealed record LinkCommands(IReadOnlyList<string> Outside, IReadOnlyList
                 throw Refusal(link, "its name is not one that can be given");
             }
 
-            outside.AddRange(Make(link, networkNamespacePath, host));
+            // Before Linux 6.13 a link's name must be free in the host's namespace, too, so that eth0 could seldom be made: it is renamed where it is to be.
+            var name = link.Kind == "veth" ? link.Name : $"ctm{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}";
+            outside.AddRange(Make(link, name, networkNamespacePath, host));
+            if (name != link.Name)
+            {
+                inside.Add($"link set dev {name} name {link.Name}");
+                undo.Add($"link del dev {name}");
+            }
+
+            undo.Add($"link del dev {link.Name}");
             inside.AddRange(Configure(link));
         }
 
-        return new LinkCommands(outside, inside, [.. links.Select(link => $"link del dev {link.Name}")]);
+        return new LinkCommands(outside, inside, undo);
     }
 
-    private static IEnumerable<string> Make(NetworkLink link, string networkNamespacePath, NetworkState host)
+    private static IEnumerable<string> Make(NetworkLink link, string name, string networkNamespacePath, NetworkState host)
     {
         if (link.Kind is not ("veth" or "macvlan" or "ipvlan"))
         {
@@ -71,7 +81,7 @@ internal sealed record LinkCommands(IReadOnlyList<string> Outside, IReadOnlyList
             var port = $"ctm{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}";
             return
             [
-                $"link add name {port} mtu {link.Mtu} type veth peer name {link.Name} netns {networkNamespacePath} address {mac} mtu {link.Mtu}",
+                $"link add name {port} mtu {link.Mtu} type veth peer name {name} netns {networkNamespacePath} address {mac} mtu {link.Mtu}",
                 $"link set dev {port} master {hostLink} up",
             ];
         }
@@ -84,7 +94,7 @@ internal sealed record LinkCommands(IReadOnlyList<string> Outside, IReadOnlyList
 
         // An ipvlan has its parent's MAC address, whatever that is here.
         var address = link.Kind == "macvlan" ? $" address {mac}" : "";
-        return [$"link add link {hostLink} name {link.Name} netns {networkNamespacePath}{address} mtu {link.Mtu} type {link.Kind} mode {mode}"];
+        return [$"link add link {hostLink} name {name} netns {networkNamespacePath}{address} mtu {link.Mtu} type {link.Kind} mode {mode}"];
     }
 
     private static IEnumerable<string> Configure(NetworkLink link)
