@@ -29,6 +29,9 @@ internal sealed class MemoryTracking : IMemoryTracking
     public IProcessMemoryReader Reader => _reader;
 
     /// <inheritdoc/>
+    public bool IsFrozen { get; set; } // of no consequence: nothing is frozen here
+
+    /// <inheritdoc/>
     public async Task<MemoryScan> ScanAsync(CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken);
@@ -83,7 +86,7 @@ internal sealed class MemoryTracking : IMemoryTracking
         foreach (var process in _processes.Values)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await process.ScanAsync(_processes.Values, IsFrozen);
+            await process.ScanAsync(_processes.Values, SaysFrozen);
             if (process.Space is { } space)
             {
                 _reader.Set(process.Id.HostId, space.Memory);
@@ -143,7 +146,7 @@ internal sealed class MemoryTracking : IMemoryTracking
         }
     }
 
-    private bool IsFrozen()
+    private bool SaysFrozen()
     {
         try
         {

@@ -10,9 +10,15 @@ public interface IMemoryTracking : IAsyncDisposable
     IProcessMemoryReader Reader { get; }
 
     /// <summary>
+    /// Set by whoever has frozen the container, for as long as it stays so: scans then freeze nothing, and thaw nothing. Its cgroup does not tell: while CRIU holds the
+    /// processes by ptrace(2) it thaws it (freeze_processes in criu/seize.c).
+    /// </summary>
+    bool IsFrozen { get; set; }
+
+    /// <summary>
     /// Finds the pages written since the previous scan, and protects them again in the same step: a write is in this scan or in the next.
-    /// Processes that have appeared are attached, each stopped once for a fraction of a millisecond. Works on a frozen cgroup
-    /// too; a process seen there for the first time is not attached, and all of its pages are reported.
+    /// Processes that have appeared are attached, each stopped once for a fraction of a millisecond; with soft-dirty all are frozen for some milliseconds instead. Works on a
+    /// frozen cgroup too; a process seen there for the first time is not attached, and all of its pages are reported.
     /// A scan that fails or is cancelled loses nothing: what it had found is in the next one.
     /// Not seen are writes of devices: a page that a direct read (O_DIRECT) fills after the scan, asked for before it, looks unwritten.
     /// </summary>

@@ -17,6 +17,9 @@ public sealed class TravellingMemory(IMemoryTracking tracking) : IAsyncDisposabl
     /// <summary>For how long processes were stopped so far, all together.</summary>
     public TimeSpan Stopped { get; private set; }
 
+    /// <summary>The container is frozen from here on.</summary>
+    public void StandStill() => tracking.IsFrozen = true;
+
     /// <summary>Finds what was written since the last scan.</summary>
     /// <exception cref="MigrationException">The container is gone.</exception>
     public async Task ScanAsync(CancellationToken cancellationToken)

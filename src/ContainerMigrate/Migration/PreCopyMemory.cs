@@ -44,6 +44,7 @@ internal sealed class PreCopyMemory(
 
     public async Task GoFrozenAsync(Func<CancellationToken, Task> sendFiles, PhaseClock clock, CancellationToken cancellationToken)
     {
+        memory.StandStill();
         progress.Say("dumping");
         using var together = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         await SideBySide.RunAsync(together, DumpAsync(), SendAsync());

@@ -1,3 +1,4 @@
+using ContainerMigrate.Memory;
 using Shouldly;
 using Xunit;
 
@@ -35,10 +36,11 @@ public sealed class CrashTests
     [InlineData(Side.Source, true, "precopy")]
     [InlineData(Side.Destination, false, "precopy")]
     [InlineData(Side.Destination, true, "precopy")]
-    public async Task OneCrashAnywhere(Side side, bool gateGivesUp, string mode)
+    [InlineData(Side.Source, false, "precopy", MemoryTrackers.SoftDirty)]
+    public async Task OneCrashAnywhere(Side side, bool gateGivesUp, string mode, string tracker = MemoryTrackers.WriteProtect)
     {
         var crashes = 0;
-        for (; await RunAsync(side, crashes, null, gateGivesUp, mode); crashes++)
+        for (; await RunAsync(side, crashes, null, gateGivesUp, mode, tracker); crashes++)
         {
         }
 
@@ -66,9 +68,9 @@ public sealed class CrashTests
     }
 
     /// <returns>False when the migration came to its end before the last of the crashes.</returns>
-    private static async Task<bool> RunAsync(Side side, int at, (Side Side, int At)? again, bool gateGivesUp, string mode = "stop-and-copy")
+    private static async Task<bool> RunAsync(Side side, int at, (Side Side, int At)? again, bool gateGivesUp, string mode = "stop-and-copy", string tracker = MemoryTrackers.WriteProtect)
     {
-        using var hosts = new TwoHosts();
+        using var hosts = new TwoHosts(h => h.From.Tracker = tracker);
         var killed = KillAt(LifeOf(hosts, side), at);
         await hosts.MigrateAsync(Samples.Request with { Mode = mode, MaxDowntimeSeconds = 0.1 });
         if (gateGivesUp)

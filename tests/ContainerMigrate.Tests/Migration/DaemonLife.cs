@@ -116,7 +116,7 @@ internal sealed class DaemonLife :
         return new ReadyDump(this, _machine, CheckpointImages.DirectoryIn(directory));
     }
 
-    public Task<MemoryTrackerAvailability> GetAvailabilityAsync(CancellationToken cancellationToken) => Task.FromResult(MemoryTrackerAvailability.Yes(MemoryTrackers.WriteProtect));
+    public Task<MemoryTrackerAvailability> GetAvailabilityAsync(CancellationToken cancellationToken) => Task.FromResult(MemoryTrackerAvailability.Yes(_machine.Tracker));
 
     public async Task<IMemoryTracking> StartAsync(string cgroupDirectory, CancellationToken cancellationToken)
     {

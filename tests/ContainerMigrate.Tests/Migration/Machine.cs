@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ContainerMigrate.Containers;
+using ContainerMigrate.Memory;
 
 namespace ContainerMigrate.Tests.Migration;
 
@@ -27,6 +28,9 @@ internal sealed class Machine(string name, string directory)
     public static CpuLimit GivenCpu { get; } = new(150_000, 100_000);
 
     public bool Fenced { get; set; }
+
+    /// <summary>How written memory is found, one of <see cref="MemoryTrackers"/>.</summary>
+    public string Tracker { get; set; } = MemoryTrackers.WriteProtect;
 
     /// <summary>Somebody is about to dump the container.</summary>
     public bool DumpHeld { get; set; }

@@ -2,6 +2,7 @@ using ContainerMigrate.Api;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Host;
+using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 using ContainerMigrate.Protocol;
@@ -51,6 +52,21 @@ public sealed class MigrationPlannerTests : IDisposable
 
         (await _planner.FindAsync("runc:web", Token)).Runtime.ShouldBe(_runc);
         (await _planner.FindAsync("docker:web", Token)).Runtime.ShouldBe(_docker);
+    }
+
+    [Fact]
+    public async Task SaysHowWrittenMemoryIsFound()
+    {
+        var report = (await _planner.PlanAsync(new CheckRequest { Container = "web", Host = "h2" }, _peer, Token)).Report;
+        (report.Mode, report.Tracker).ShouldBe((MigrationModes.PreCopy, MemoryTrackers.WriteProtect));
+
+        _hosts.From.Tracker = MemoryTrackers.SoftDirty;
+        report = (await _planner.PlanAsync(new CheckRequest { Container = "web", Host = "h2" }, _peer, Token)).Report;
+        report.Tracker.ShouldBe(MemoryTrackers.SoftDirty);
+        report.Findings.ShouldContain(f => f.Check == CheckNames.Memory && f.Message.Contains("stands still for a moment", StringComparison.Ordinal));
+
+        report = (await _planner.PlanAsync(new CheckRequest { Container = "web", Host = "h2", Mode = MigrationModes.StopAndCopy }, _peer, Token)).Report;
+        (report.Mode, report.Tracker).ShouldBe((MigrationModes.StopAndCopy, ""));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using ContainerMigrate.Api;
+using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
 using Shouldly;
 using Xunit;
@@ -47,6 +48,28 @@ public sealed class PreCopyTests
         log.Skip(frozen).ShouldContain("call send Memory");
         hosts.Status.Result.ShouldNotBeNull().Rounds.ShouldBeGreaterThan(0);
         hosts.Status.Result.FrozenBeforeSwitchoverMs.ShouldBe(0.3);
+    }
+
+    [Theory]
+    [InlineData("stop for a scan")]
+    [InlineData("scan memory")]
+    public async Task ADaemonThatDiesWhileTheContainerStandsStillForAScanLeavesItToTheNextOne(string lastStep)
+    {
+        using var hosts = new TwoHosts(h => h.From.Tracker = MemoryTrackers.SoftDirty);
+        SlowDown(hosts);
+        hosts.Source.After = step =>
+        {
+            if (step == lastStep && hosts.From.Frozen)
+            {
+                hosts.Source.Kill();
+            }
+        };
+        await hosts.MigrateAsync(PreCopy with { MaxDowntimeSeconds = 0.01 });
+        hosts.From.Frozen.ShouldBeTrue();
+
+        await hosts.SettleAsync();
+
+        hosts.ShouldRunOnSource();
     }
 
     [Fact]

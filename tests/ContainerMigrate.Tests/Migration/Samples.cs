@@ -32,8 +32,8 @@ internal static class Samples
         AvailableMemoryBytes = 8L << 30, FreeDiskBytes = 80L << 30, LazyRestore = true,
     };
 
-    public static MigrationPlan Plan(IContainerRuntime runtime, SourceContainer? container = null, string mode = MigrationModes.StopAndCopy) => new(
-        new CheckReport { Container = "web", Runtime = "docker", Source = "h1", Destination = "h2", Mode = mode, PredictedPauseMs = 700, Ok = true },
+    public static MigrationPlan Plan(IContainerRuntime runtime, SourceContainer? container = null, string mode = MigrationModes.StopAndCopy, string tracker = "") => new(
+        new CheckReport { Container = "web", Runtime = "docker", Source = "h1", Destination = "h2", Mode = mode, Tracker = tracker, PredictedPauseMs = 700, Ok = true },
         runtime, container ?? Container(), Facts("h1"), [], new PauseEstimate([]));
 
     public static MigrateRequest Request { get; } = new() { Container = "web", Host = "h2" };

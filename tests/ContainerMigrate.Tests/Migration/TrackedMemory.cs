@@ -1,4 +1,5 @@
 using ContainerMigrate.Memory;
+using Shouldly;
 
 namespace ContainerMigrate.Tests.Migration;
 
@@ -9,16 +10,36 @@ internal sealed class TrackedMemory(DaemonLife life, Machine machine) : IMemoryT
 
     public IProcessMemoryReader Reader => this;
 
+    public bool IsFrozen { get; set; }
+
     public async Task<MemoryScan> ScanAsync(CancellationToken cancellationToken)
     {
         var written = new PageSet();
         var isNew = !_seen;
-        await life.StepAsync("scan memory", () =>
+        machine.Frozen.ShouldBe(IsFrozen);
+        var stops = machine.Tracker == MemoryTrackers.SoftDirty && !IsFrozen && _seen;
+        if (stops)
         {
-            written = machine.Memory.Scan(all: isNew);
-            _seen = true;
-            GoOn();
-        }, cancellationToken);
+            await life.StepAsync("stop for a scan", () => machine.Frozen = true, cancellationToken);
+        }
+
+        try
+        {
+            await life.StepAsync("scan memory", () =>
+            {
+                written = machine.Memory.Scan(all: isNew);
+                _seen = true;
+                GoOn();
+            }, cancellationToken);
+        }
+        finally
+        {
+            if (stops)
+            {
+                await life.StepAsync("go on after a scan", () => machine.Frozen = false, CancellationToken.None);
+            }
+        }
+
         return new MemoryScan
         {
             Processes = [new ProcessMemory { Process = new ContainerProcessId(4242, RunningMemory.ProcessId), IsNew = isNew, Written = written, WrittenOfFiles = new PageSet(), Stopped = TimeSpan.FromMicroseconds(isNew ? 300 : 0) }],

@@ -74,7 +74,7 @@ internal sealed class TwoHosts : IDisposable
         var journal = Source.Environment.Journals.Create(Id, MigrationRole.Source);
         Progress = Source.Index.Add(NewStatus(Id));
         var migration = new SourceMigration(Source.Environment, Peer, request ?? Samples.Request, journal, Progress, NullLogger.Instance);
-        _departure = Task.Run(() => migration.RunAsync(Samples.Plan(Source, Samples.Container(paused, withImage), (request ?? Samples.Request).Mode), Cancel.Token, Shutdown.Token));
+        _departure = Task.Run(() => migration.RunAsync(Samples.Plan(Source, Samples.Container(paused, withImage), (request ?? Samples.Request).Mode, From.Tracker), Cancel.Token, Shutdown.Token));
         await EndOf(_departure);
     }
 

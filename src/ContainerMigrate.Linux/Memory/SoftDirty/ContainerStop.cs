@@ -16,8 +16,8 @@ internal sealed class ContainerStop(string cgroupDirectory)
     internal bool IsFrozen => _freezer.IsFrozen(cgroupDirectory);
 
     /// <summary>Does something while it stands still; not at all if it does not come to a stop soon.</summary>
-    /// <returns>For how long it stood still.</returns>
-    internal async Task<TimeSpan> DuringAsync(Action action)
+    /// <returns>For how long it stood still, and whether it did to the end: somebody else may have thawed it.</returns>
+    internal async Task<(TimeSpan Stopped, bool ToTheEnd)> DuringAsync(Action action)
     {
         var started = Stopwatch.GetTimestamp();
         var isOurs = !await IsRequestedAsync();
@@ -27,12 +27,14 @@ internal sealed class ContainerStop(string cgroupDirectory)
         }
         catch (MigrationException)
         {
-            return Stopwatch.GetElapsedTime(started); // thawed again
+            return (Stopwatch.GetElapsedTime(started), true); // thawed again, with nothing done
         }
 
+        bool toTheEnd;
         try
         {
             action();
+            toTheEnd = IsFrozen;
         }
         finally
         {
@@ -42,7 +44,7 @@ internal sealed class ContainerStop(string cgroupDirectory)
             }
         }
 
-        return Stopwatch.GetElapsedTime(started);
+        return (Stopwatch.GetElapsedTime(started), toTheEnd);
     }
 
     private async Task<bool> IsRequestedAsync()

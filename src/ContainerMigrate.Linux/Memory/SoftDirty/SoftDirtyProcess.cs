@@ -132,7 +132,8 @@ internal sealed class SoftDirtyProcess : IDisposable
         return Space is not null;
     }
 
-    private void Forget()
+    /// <summary>All of its memory counts as new.</summary>
+    internal void Forget()
     {
         Space?.Dispose();
         Space = null;

@@ -34,6 +34,9 @@ internal sealed class SoftDirtyTracking : IMemoryTracking
     public IProcessMemoryReader Reader => _reader;
 
     /// <inheritdoc/>
+    public bool IsFrozen { get; set; }
+
+    /// <inheritdoc/>
     public async Task<MemoryScan> ScanAsync(CancellationToken cancellationToken)
     {
         await _turn.WaitAsync(cancellationToken);
@@ -82,7 +85,7 @@ internal sealed class SoftDirtyTracking : IMemoryTracking
         }
 
         UpdateProcesses();
-        var stopped = _stop.IsFrozen ? ScanFrozen(cancellationToken) : await ScanRunningAsync(cancellationToken);
+        var stopped = IsFrozen || _stop.IsFrozen ? ScanFrozen(cancellationToken) : await ScanRunningAsync(cancellationToken);
         _shared.BeginScan();
         foreach (var process in _processes.Values)
         {
@@ -120,6 +123,11 @@ internal sealed class SoftDirtyTracking : IMemoryTracking
         }
 
         _wasFrozen = true;
+        if (!IsFrozen && !_stop.IsFrozen)
+        {
+            ForgetAll();
+        }
+
         return TimeSpan.Zero;
     }
 
@@ -132,15 +140,33 @@ internal sealed class SoftDirtyTracking : IMemoryTracking
             process.Look(_processes.Values);
         }
 
-        return _processes.Values.Any(p => p.HasToSettle)
-            ? await _stop.DuringAsync(() =>
+        if (!_processes.Values.Any(p => p.HasToSettle))
+        {
+            return TimeSpan.Zero;
+        }
+
+        var (stopped, toTheEnd) = await _stop.DuringAsync(() =>
+        {
+            foreach (var process in _processes.Values.Where(p => p.HasToSettle))
             {
-                foreach (var process in _processes.Values.Where(p => p.HasToSettle))
-                {
-                    process.Settle();
-                }
-            })
-            : TimeSpan.Zero;
+                process.Settle();
+            }
+        });
+        if (!toTheEnd)
+        {
+            ForgetAll();
+        }
+
+        return stopped;
+    }
+
+    // What was written between a look and the clearing of bits is lost.
+    private void ForgetAll()
+    {
+        foreach (var process in _processes.Values)
+        {
+            process.Forget();
+        }
     }
 
     private void UpdateProcesses()
