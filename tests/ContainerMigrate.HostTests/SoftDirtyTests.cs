@@ -17,7 +17,7 @@ public sealed class SoftDirtyTests(LabFixture lab) : HostTest(lab)
     {
         var doctor = await H1.TryAsync("ctmigrate", "doctor");
         doctor.Lines.ShouldContain(l => l.Contains("memory tracking", StringComparison.Ordinal) && l.Contains("soft-dirty:", StringComparison.Ordinal), doctor.Text);
-        await LabContainer.StartAsync(H1, "runc", Container, "ctm-small:1", ["python3", "/app/fire.py"]);
+        await LabContainer.StartAsync(H1, "docker", Container, "ctm-small:1", ["python3", "/app/fire.py"]);
 
         var check = await H1.TryAsync(["ctmigrate", "check", Container, "h2"], Patience);
 
@@ -26,12 +26,11 @@ public sealed class SoftDirtyTests(LabFixture lab) : HostTest(lab)
         check.Output.ShouldContain("stands still for a moment in each round", customMessage: check.Text);
     }
 
-    [Theory]
-    [InlineData("runc")]
-    [InlineData("docker")]
-    public async Task NoByteIsWrong(string runtime)
+    // Docker's, whose image is on both hosts: emulated, a bundle's hundred megabytes of files take a minute.
+    [Fact]
+    public async Task NoByteIsWrong()
     {
-        var container = await LabContainer.StartAsync(H1, runtime, Container, "ctm-small:1", ["python3", "/app/fire.py"], "MEMORY=64", "DIRTY=2");
+        var container = await LabContainer.StartAsync(H1, "docker", Container, "ctm-small:1", ["python3", "/app/fire.py"], "MEMORY=64", "DIRTY=2");
         await using var client = await ConnectAsync();
         var (from, to) = (H1, H2);
         for (var move = 1; move <= 3; move++)

@@ -130,7 +130,7 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         {
             if (here.Tracker == MemoryTrackers.SoftDirty)
             {
-                findings.Add(new CheckFinding(CheckNames.Memory, CheckSeverity.Information, environment.HostName, $"the container stands still for a moment in each round (soft-dirty): {here.Reason}"));
+                findings.Add(new CheckFinding(CheckNames.Memory, CheckSeverity.Information, environment.HostName, $"the container stands still for a moment in each round (soft-dirty){(here.Reason.Length > 0 ? ": " : "")}{here.Reason}"));
             }
 
             return (MigrationModes.PreCopy, here.Tracker);

@@ -147,7 +147,7 @@ vm_run() {
 vm_end() {
   local status=$?
   trap - EXIT INT TERM
-  [[ -z ${qemu-} ]] || { kill -KILL "$qemu" 2>/dev/null || true; wait "$qemu" 2>/dev/null || true; }
+  [[ -z ${qemu-} ]] || { kill -TERM "$qemu" 2>/dev/null || true; wait "$qemu" 2>/dev/null || true; }
   rm -rf --one-file-system "$work"
   exit "$status"
 }
