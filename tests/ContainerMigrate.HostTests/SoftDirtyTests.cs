@@ -33,7 +33,7 @@ public sealed class SoftDirtyTests(LabFixture lab) : HostTest(lab)
         var container = await LabContainer.StartAsync(H1, "docker", Container, "ctm-small:1", ["python3", "/app/fire.py"], "MEMORY=64", "DIRTY=2");
         await using var client = await ConnectAsync();
         var (from, to) = (H1, H2);
-        for (var move = 1; move <= 3; move++)
+        for (var move = 1; move <= 2; move++)
         {
             var moved = await from.MigrateAsync(Container, to, "--mode", "precopy");
             moved.ShouldBeDone();

@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace ContainerMigrate.Linux.Memory.SoftDirty;
 
-/// <summary>Reads <c>/proc/PID/pagemap</c> page by page: what there is before PAGEMAP_SCAN (Linux 6.7). 10 ms for each GiB, and half of that where there is nothing.</summary>
+/// <summary>Reads <c>/proc/PID/pagemap</c> page by page: what there is before PAGEMAP_SCAN (Linux 6.7). 10 ms for each GiB, half a millisecond where there is nothing.</summary>
 internal static class Pagemap
 {
     /// <summary>Of the same size on every machine that the tracker is made for: what one page table describes.</summary>
