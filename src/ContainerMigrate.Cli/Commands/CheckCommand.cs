@@ -10,11 +10,12 @@ internal static class CheckCommand
     {
         var container = Operands.Container();
         var host = Operands.Host();
+        var volumes = Operands.Volumes();
         var skip = Operands.Skip();
         var json = CommandContext.JsonOption();
         var command = new Command("check", "Say whether a container can move to a host, and how long it would pause; nothing is touched.")
         {
-            container, host, skip, json,
+            container, host, volumes, skip, json,
         };
         context.SetAction(command, async (arguments, daemon, cancellationToken) =>
         {
@@ -22,6 +23,7 @@ internal static class CheckCommand
             {
                 Container = arguments.GetRequiredValue(container),
                 Host = arguments.GetRequiredValue(host),
+                Volumes = arguments.GetRequiredValue(volumes),
                 Skip = arguments.GetRequiredValue(skip),
             };
             var report = await daemon.CheckAsync(request, cancellationToken);
@@ -41,6 +43,7 @@ internal static class CheckCommand
               ctmigrate check web h2
               ctmigrate check web h2 --skip clock,cpu
               ctmigrate check runc:web h2 --json
+              ctmigrate check web h2 --volume uploads=shared --volume /cache=empty
 
             Exit code 0 when it can move, 10 when a check refuses it.
             """);

@@ -20,6 +20,8 @@ internal static class MigrateCommand
             "How memory is moved: precopy (ahead, in rounds, while the container runs), stop-and-copy (while it is frozen), or auto (the best that both hosts can do)");
         var maxDowntime = Operands.DurationOption("--max-downtime", "The pause that more rounds of pre-copy are worth (default 300ms)");
         var onStall = Choice("--on-stall", "action", StallActions.All, LaterStallActions, "When more rounds do not help: accept the longer pause, abort, or throttle the container until they do");
+        var volumes = Operands.Volumes();
+        var keepVolumes = new Option<bool>("--keep-volumes") { Description = "Leave the source's copy of volumes and directories that go along where it is" };
         var skip = Operands.Skip();
         var deadline = Operands.DurationOption("--deadline", "Give up when it has not been handed over after this long (default: the daemon's setting)");
         var freezeTimeout = Operands.DurationOption(
@@ -28,7 +30,7 @@ internal static class MigrateCommand
         var json = CommandContext.JsonOption("Print one JSON object a line while it goes on, and a last one with the result");
         var command = new Command("migrate", "Move a running container to a paired host.")
         {
-            container, host, dryRun, mode, maxDowntime, onStall, skip, deadline, freezeTimeout, detach, json,
+            container, host, dryRun, mode, maxDowntime, onStall, volumes, keepVolumes, skip, deadline, freezeTimeout, detach, json,
         };
         context.SetAction(command, async (arguments, daemon, cancellationToken) =>
         {
@@ -40,6 +42,8 @@ internal static class MigrateCommand
                 MaxDowntimeSeconds = arguments.GetValue(maxDowntime)?.TotalSeconds,
                 OnStall = arguments.GetRequiredValue(onStall),
                 DryRun = arguments.GetValue(dryRun),
+                Volumes = arguments.GetRequiredValue(volumes),
+                KeepVolumes = arguments.GetValue(keepVolumes),
                 Skip = arguments.GetRequiredValue(skip),
                 DeadlineSeconds = arguments.GetValue(deadline)?.TotalSeconds,
                 FreezeTimeoutSeconds = arguments.GetValue(freezeTimeout)?.TotalSeconds,
@@ -52,6 +56,7 @@ internal static class MigrateCommand
               ctmigrate migrate web h2 --dry-run
               ctmigrate migrate web h2 --max-downtime 500ms --on-stall throttle
               ctmigrate migrate web h2 --freeze-timeout 10s --deadline 10m
+              ctmigrate migrate web h2 --volume uploads=shared --volume /cache=empty
               ctmigrate migrate web h2 --detach
 
             DURATION is a number with a unit: ms, s, m or h (500ms, 10s, 1m30s).

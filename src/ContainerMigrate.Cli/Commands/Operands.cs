@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Cli.Units;
+using ContainerMigrate.Volumes;
 
 namespace ContainerMigrate.Cli.Commands;
 
@@ -41,6 +42,25 @@ internal static class Operands
             }
 
             return names;
+        },
+    };
+
+    /// <summary>May be given more than once.</summary>
+    public static Option<IReadOnlyList<string>> Volumes() => new("--volume")
+    {
+        Description = "What becomes of a volume or bind mount, once for each: copy (its files go along), shared (both hosts see the same), empty, skip (what the destination has is used), replace (copy, in place of what the destination has)",
+        HelpName = "NAME=ACTION",
+        Arity = ArgumentArity.OneOrMore,
+        DefaultValueFactory = _ => [],
+        CustomParser = result =>
+        {
+            var words = result.Tokens.Select(t => t.Value).ToList();
+            foreach (var wrong in words.Where(w => VolumeWord.Parse(w) is null))
+            {
+                result.AddError($"--volume takes {VolumeWord.Form}, not '{wrong}'");
+            }
+
+            return words;
         },
     };
 

@@ -27,14 +27,46 @@ internal static class CheckReportText
 
         table.Write(output, streams.FoldWidth, streams.Colors, "  ");
         output.WriteLine();
+        WriteMounts(streams, report);
         WriteEstimate(output, report);
         WriteVerdict(output, report, skip);
     }
 
+    private static void WriteMounts(StandardStreams streams, CheckReport report)
+    {
+        if (report.Mounts.Count == 0)
+        {
+            return;
+        }
+
+        var table = new TextTable();
+        foreach (var mount in report.Mounts)
+        {
+            var place = mount.Source.Length > 0 && mount.Source != mount.Target ? $"{mount.Target} ({mount.Source})" : mount.Target;
+            table.Add(mount.Kind, OneLine.Of(place), Describe(mount));
+        }
+
+        table.Write(streams.Output, streams.FoldWidth, streams.Colors, "  ");
+        streams.Output.WriteLine();
+    }
+
+    /// <summary>What becomes of a mount, in words.</summary>
+    private static string Describe(MountReport mount) => mount.Action switch
+    {
+        "copy" => $"goes along: {ByteSize.Format(mount.Bytes)}, {mount.Entries} entries",
+        "replace" => $"goes along in place of what is there: {ByteSize.Format(mount.Bytes)}, {mount.Entries} entries",
+        "shared" => "shared by both hosts: nothing to copy",
+        "same" => "the same on both hosts: nothing to copy",
+        "empty" => "empty on the destination",
+        "skip" => "as it is on the destination",
+        "memory" => "goes with the container's memory",
+        _ => "cannot go along",
+    };
+
     private static void WriteEstimate(TextWriter output, CheckReport report)
     {
         var image = report.ImageBytesToSend > 0 ? $"{ByteSize.Format(report.ImageBytesToSend)} of its image" : "no image data";
-        output.WriteLine($"to send: {ByteSize.Format(report.MemoryBytes)} memory, {ByteSize.Format(report.WritableLayerBytes)} files, {image}");
+        output.WriteLine($"to send: {ByteSize.Format(report.MemoryBytes)} memory, {ByteSize.Format(report.WritableLayerBytes + report.Mounts.Where(m => m.Action is "copy" or "replace").DistinctBy(m => (m.Kind, m.Source, m.Source.Length > 0 ? "" : m.Target)).Sum(m => m.Bytes))} files, {image}");
         output.WriteLine(report.PredictedPauseMs is { } pause
             ? $"predicted pause: {Duration.FormatMilliseconds(pause)} ({OneLine.Of(ModeText(report.Mode, report.Tracker))}; {OneLine.Of(Basis(report))})"
             : $"predicted pause: not known ({OneLine.Of(report.Mode)})");

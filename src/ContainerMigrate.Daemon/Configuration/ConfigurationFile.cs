@@ -36,6 +36,7 @@ internal static class ConfigurationFile
         ["lease"] = Time(UpToADay.Min, TimeSpan.FromHours(1), (o, v) => o with { Lease = v }),
         ["bandwidth"] = new("a bit rate like \"500Mbit\" or \"2Gbit\", or \"\" for no limit", SetBandwidth),
         ["runc_roots"] = new("a list of absolute paths", SetRuncRoots),
+        ["bind_roots"] = new("a list of absolute paths", SetBindRoots),
         ["docker_socket"] = Text("an absolute path", IsAbsolutePath, (o, v) => o with { DockerSocket = v }),
         ["criu"] = Text(
             "an absolute path, or the name of a program in PATH",
@@ -168,6 +169,9 @@ internal static class ConfigurationFile
 
     private static DaemonOptions? SetRuncRoots(DaemonOptions options, JsonElement value) =>
         TextsOf(value) is { } roots && roots.All(IsAbsolutePath) ? options with { RuncRoots = roots } : null;
+
+    private static DaemonOptions? SetBindRoots(DaemonOptions options, JsonElement value) =>
+        TextsOf(value) is { } roots && roots.All(r => IsAbsolutePath(r) && r.Length > 1) ? options with { BindRoots = roots } : null;
 
     private static DaemonOptions? SetLogLevel(DaemonOptions options, JsonElement value) =>
         (value.ValueKind == JsonValueKind.String ? value.GetString() : null) switch

@@ -54,6 +54,9 @@ internal sealed record DaemonOptions
     /// <summary><c>runc_roots</c>: state directories in which containers of plain runc are looked for.</summary>
     public IReadOnlyList<string> RuncRoots { get; init; } = ["/run/runc"];
 
+    /// <summary><c>bind_roots</c>: directories of this host beneath which containers from elsewhere may have theirs mounted, and those of departed ones are removed.</summary>
+    public IReadOnlyList<string> BindRoots { get; init; } = ["/srv", "/mnt", "/media", "/data"];
+
     /// <summary><c>docker_socket</c></summary>
     public string DockerSocket { get; init; } = "/run/docker.sock";
 

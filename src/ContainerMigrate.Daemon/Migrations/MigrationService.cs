@@ -65,7 +65,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
             throw ApiException.BadRequest("deadline must be within 24 h and freeze timeout within 1 h");
         }
 
-        var plan = await PlanAsync(new CheckRequest { Container = request.Container, Host = request.Host, Skip = request.Skip, Mode = request.Mode, OnStall = request.OnStall }, cancellationToken);
+        var plan = await PlanAsync(new CheckRequest { Container = request.Container, Host = request.Host, Skip = request.Skip, Mode = request.Mode, OnStall = request.OnStall, Volumes = request.Volumes }, cancellationToken);
         var peer = PeerOf(request.Host);
         await _starting.WaitAsync(cancellationToken);
         try

@@ -15,10 +15,12 @@ using ContainerMigrate.Linux.Runtimes.Docker;
 using ContainerMigrate.Linux.Runtimes.Oci;
 using ContainerMigrate.Linux.Runtimes.Runc;
 using ContainerMigrate.Linux.Storage;
+using ContainerMigrate.Linux.Volumes;
 using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 using ContainerMigrate.Storage;
+using ContainerMigrate.Volumes;
 
 namespace ContainerMigrate.Daemon.Migrations;
 
@@ -38,6 +40,7 @@ internal sealed class MigrationsModule : IDaemonModule
         services.AddSingleton<INetworkFence, NftFence>();
         services.AddSingleton<IPacketKeeper, PacketKeeper>();
         services.AddSingleton<IDirectoryCopier>(_ => new DirectoryCopier());
+        services.AddSingleton<IHostDirectories>(_ => new HostDirectories(options.BindRoots));
         services.AddSingleton<IContainerNetwork, ContainerNetwork>();
         services.AddSingleton<IAddressAnnouncer, AddressAnnouncer>();
         services.AddSingleton(ComposeRuntimes);
@@ -64,14 +67,15 @@ internal sealed class MigrationsModule : IDaemonModule
         var loggers = services.GetRequiredService<ILoggerFactory>();
         var layout = services.GetRequiredService<RestoreLayout>();
         var network = services.GetRequiredService<IContainerNetwork>();
+        var directories = services.GetRequiredService<IHostDirectories>();
         var timeouts = RestoreTimeouts.Default with { Gate = options.GateTimeout };
         var docker = new DockerOptions { SocketPath = options.DockerSocket, StateDirectory = Path.Combine(options.StateDirectory, "docker") };
         var runc = new RuncOptions(options.RuncRoots, Path.Combine(options.StateDirectory, "bundles"));
         return
         [
-            new DockerRuntime(docker, network, layout, timeouts, loggers.CreateLogger<DockerRuntime>()),
+            new DockerRuntime(docker, network, directories, layout, timeouts, loggers.CreateLogger<DockerRuntime>()),
             new RuncRuntime(
-                services.GetRequiredService<IProcessRunner>(), runc, layout, network, services.GetRequiredService<INetworkFence>(), services.GetRequiredService<IDirectoryCopier>(), loggers),
+                services.GetRequiredService<IProcessRunner>(), runc, layout, network, services.GetRequiredService<INetworkFence>(), services.GetRequiredService<IDirectoryCopier>(), directories, loggers),
         ];
     }
 
@@ -93,6 +97,7 @@ internal sealed class MigrationsModule : IDaemonModule
             Network = services.GetRequiredService<IContainerNetwork>(),
             Copier = services.GetRequiredService<IDirectoryCopier>(),
             Files = new FileFollower(),
+            Directories = services.GetRequiredService<IHostDirectories>(),
             Tracker = services.GetRequiredService<IMemoryTracker>(),
             Arrivals = services.GetRequiredService<IMemoryArrivals>(),
             Pages = new PageFileCopier(),

@@ -6,6 +6,7 @@ using ContainerMigrate.Daemon.Logging;
 using ContainerMigrate.Journal;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Protocol;
+using ContainerMigrate.Volumes;
 
 namespace ContainerMigrate.Daemon.Migrations;
 
@@ -25,18 +26,20 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
         var findings = new List<CheckFinding>();
         var status = await runtime.GetStatusAsync(cancellationToken);
         IReadOnlyList<string> missing = [];
+        IReadOnlyList<MountFacts> mounts = [];
         if (status.Available)
         {
             findings.AddRange(await runtime.CheckTargetAsync(request.Manifest, cancellationToken));
             missing = request.Manifest.Image is { } image ? await runtime.FindMissingLayersAsync(image, cancellationToken) : [];
             findings.AddRange(await CheckAddressesAsync(runtime, request.Manifest, cancellationToken));
+            mounts = request.Manifest.Mounts.Any(m => m.HasFiles) ? await runtime.LookAtMountsAsync(request.Manifest, cancellationToken) : [];
         }
         else
         {
             findings.Add(new CheckFinding(CheckNames.Runtime, CheckSeverity.Error, "", $"{runtime.Name} is not available: {status.Detail}", "`ctmigrate doctor` on that host says what is missing"));
         }
 
-        return new PeerCheckReply(facts, [.. findings.Select(f => f with { Host = environment.HostName })], missing, CheckNames.All);
+        return new PeerCheckReply(facts, [.. findings.Select(f => f with { Host = environment.HostName })], missing, CheckNames.All, mounts);
     }
 
     /// <summary>Holds name, address and room for a container; refuses with the findings that say why.</summary>
@@ -50,6 +53,7 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
         var check = await CheckAsync(new PeerCheckRequest(request.Manifest, request.SourceFacts, request.Skip), cancellationToken);
         var imageBytes = check.MissingLayers.Count > 0 ? request.Manifest.Image?.SizeBytes ?? 0 : 0;
         var errors = check.Findings.Concat(HostComparison.Compare(request.SourceFacts with { Clock = check.Facts.Clock }, check.Facts, request.Manifest, imageBytes))
+            .Concat(MountComparison.Compare(request.Manifest, check.Mounts ?? [], environment.HostName))
             .Where(f => f.Severity == CheckSeverity.Error && !request.Skip.Contains(f.Check)).ToList();
         if (errors.Count > 0)
         {

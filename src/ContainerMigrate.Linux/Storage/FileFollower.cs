@@ -3,13 +3,13 @@ using ContainerMigrate.Storage;
 
 namespace ContainerMigrate.Linux.Storage;
 
-/// <summary>Follows writable layers; wants root. Keeps no state, any number of containers may be followed.</summary>
+/// <summary>Follows containers' trees; wants root. Keeps no state, any number of containers may be followed.</summary>
 public sealed class FileFollower : IFileFollower
 {
     /// <inheritdoc/>
-    public IFollowedTree Follow(SourceContainer container)
+    public IFollowedTree Follow(SourceContainer container, string directory)
     {
         ArgumentNullException.ThrowIfNull(container);
-        return new FollowedTree(container.WritableLayerDirectory, tree => ContainerWriters.Find(tree, container.CgroupDirectory, container.InitPid));
+        return new FollowedTree(directory, tree => ContainerWriters.Find(tree, container.CgroupDirectory, container.InitPid));
     }
 }

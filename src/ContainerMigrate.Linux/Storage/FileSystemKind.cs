@@ -16,6 +16,9 @@ internal static partial class FileSystemKind
 
     private const long Overlay = 0x794C7630;
 
+    // linux/magic.h and the file systems' own headers: NFS, CIFS, SMB2, Ceph, FUSE (GlusterFS, virtiofs, SeaweedFS), 9p, GFS2, OCFS2, Lustre, BeeGFS
+    private static readonly HashSet<long> Networked = [0x6969, 0xFF534D42, 0xFE534D42, 0x00C36400, 0x65735546, 0x01021997, 0x01161970, 0x7461636F, 0x0BD00BD3, 0x19830326];
+
     // More than a tick of the clock that times are taken from.
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(20);
 
@@ -32,6 +35,19 @@ internal static partial class FileSystemKind
         catch (IOException e)
         {
             return e.Message;
+        }
+    }
+
+    /// <summary>True for one that several hosts may have mounted at once; only asking another host tells whether they do.</summary>
+    public static bool MayBeShared(string directory)
+    {
+        try
+        {
+            return Networked.Contains(KindOf(directory));
+        }
+        catch (IOException)
+        {
+            return false;
         }
     }
 

@@ -21,6 +21,9 @@ public sealed record CheckRequest
 
     /// <inheritdoc cref="Mode"/>
     public string OnStall { get; init => field = value ?? "accept"; } = "accept";
+
+    /// <inheritdoc cref="MigrateRequest.Volumes"/>
+    public IReadOnlyList<string> Volumes { get; init => field = value ?? []; } = [];
 }
 
 /// <summary>What <c>check</c> found on both hosts.</summary>
@@ -57,6 +60,9 @@ public sealed record CheckReport
 
     public long ImageBytesToSend { get; init; }
 
+    /// <summary>What becomes of the files of each mount.</summary>
+    public IReadOnlyList<MountReport> Mounts { get; init => field = value ?? []; } = [];
+
     /// <summary>True when no error is left that was not skipped.</summary>
     public bool Ok { get; init; }
 }
@@ -80,6 +86,12 @@ public sealed record MigrateRequest
     public bool DryRun { get; init; }
 
     public IReadOnlyList<string> Skip { get; init => field = value ?? []; } = [];
+
+    /// <summary>What becomes of mounts, each as <c>NAME=copy</c>, <c>shared</c>, <c>empty</c>, <c>skip</c> or <c>replace</c>; NAME is a volume's name or the path in the container.</summary>
+    public IReadOnlyList<string> Volumes { get; init => field = value ?? []; } = [];
+
+    /// <summary>The source's copy of volumes and directories that went along stays.</summary>
+    public bool KeepVolumes { get; init; }
 
     /// <summary>Longest time, in seconds, for everything up to GO; null: the daemon's setting.</summary>
     public double? DeadlineSeconds { get; init; }

@@ -12,6 +12,9 @@ public static class HostComparison
     /// <summary>Free disk that has to stay beside what is brought.</summary>
     public const long SpareDiskBytes = 512L << 20;
 
+    /// <summary>Free disk that has to stay where a volume goes.</summary>
+    public const long SpareVolumeBytes = 16L << 20;
+
     private static readonly System.Buffers.SearchValues<char> VersionCharacters = System.Buffers.SearchValues.Create("0123456789.");
 
     /// <summary>Clock difference that programs will notice, in seconds.</summary>
@@ -91,11 +94,12 @@ public static class HostComparison
     private static IEnumerable<CheckFinding> Disk(HostFacts source, HostFacts destination, ContainerManifest manifest, long imageBytes)
     {
         // The checkpoint's images exist once on each host for the length of the switchover.
-        var needed = manifest.MemoryBytes + manifest.WritableLayerBytes + imageBytes + SpareDiskBytes;
+        var files = manifest.WritableLayerBytes + manifest.GetCopiedMounts().Where(m => m.Kind == "volume").Sum(m => m.Bytes);
+        var needed = manifest.MemoryBytes + files + imageBytes + SpareDiskBytes;
         if (destination.FreeDiskBytes < needed)
         {
             yield return Error(CheckNames.Disk, destination,
-                $"not enough disk: {ByteSize.Format(destination.FreeDiskBytes)} free, {ByteSize.Format(needed)} needed (memory {ByteSize.Format(manifest.MemoryBytes)}, files {ByteSize.Format(manifest.WritableLayerBytes)}, image {ByteSize.Format(imageBytes)}, spare {ByteSize.Format(SpareDiskBytes)})", "free disk there or choose another host");
+                $"not enough disk: {ByteSize.Format(destination.FreeDiskBytes)} free, {ByteSize.Format(needed)} needed (memory {ByteSize.Format(manifest.MemoryBytes)}, files {ByteSize.Format(files)}, image {ByteSize.Format(imageBytes)}, spare {ByteSize.Format(SpareDiskBytes)})", "free disk there or choose another host");
         }
 
         if (source.FreeDiskBytes < manifest.MemoryBytes + SpareDiskBytes)

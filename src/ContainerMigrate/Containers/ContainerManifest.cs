@@ -48,6 +48,15 @@ public sealed record ContainerManifest
     public long LogBytes { get; init; }
 
     public int ProcessCount { get; init; }
+
+    /// <summary>Mounts whose files go along, each place once, in the order in which both hosts count them.</summary>
+    public IReadOnlyList<MountDescription> GetCopiedMounts() => [.. Mounts.Where(m => m.IsCopied).DistinctBy(m => (m.Kind, m.Source))];
+
+    /// <summary>Bytes of all files that go along.</summary>
+    public long GetFileBytes() => WritableLayerBytes + GetCopiedMounts().Sum(m => m.Bytes);
+
+    /// <summary>Entries of all trees that go along.</summary>
+    public long GetFileEntries() => WritableLayerEntries + GetCopiedMounts().Sum(m => m.Entries);
 }
 
 /// <summary>An image as both hosts can recognise it.</summary>
@@ -87,10 +96,3 @@ public sealed record NetworkLink
 /// <param name="Gateway">Null for an on-link route.</param>
 /// <param name="Family">4 or 6.</param>
 public sealed record NetworkRoute(string Destination, string? Gateway, int Family);
-
-/// <summary>A mount that the runtime gave the container.</summary>
-/// <param name="Kind"><c>bind</c>, <c>volume</c>, <c>tmpfs</c>, ...</param>
-/// <param name="Source">Path on the host, or the volume's name.</param>
-/// <param name="Target">Path inside the container.</param>
-/// <param name="ReadOnly">True when the container cannot write there.</param>
-public sealed record MountDescription(string Kind, string Source, string Target, bool ReadOnly);

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ContainerMigrate.Checks;
+using ContainerMigrate.Volumes;
 
 namespace ContainerMigrate.Containers;
 
@@ -47,6 +48,16 @@ public interface IContainerRuntime
     /// bridge), so that it can be probed. Links that cannot be told are left out.
     /// </summary>
     Task<IReadOnlyDictionary<string, string>> FindHostLinksAsync(ContainerManifest manifest, CancellationToken cancellationToken);
+
+    /// <summary>Source: of the container's mounts those that another running container has too, by their paths, with that container's name.</summary>
+    Task<IReadOnlyDictionary<string, string>> FindMountUsersAsync(SourceContainer container, CancellationToken cancellationToken);
+
+    /// <summary>Destination: what is there for each of the manifest's mounts that has files.</summary>
+    Task<IReadOnlyList<MountFacts>> LookAtMountsAsync(ContainerManifest manifest, CancellationToken cancellationToken);
+
+    /// <summary>Source, after <see cref="DestroyAsync"/>: removes a volume that went along. Idempotent.</summary>
+    /// <returns>False when it is still needed here.</returns>
+    Task<bool> RemoveVolumeAsync(string name, CancellationToken cancellationToken);
 
     /// <summary>Bytes of the image that this host lacks, as a list of layer digests to send; empty when it is complete.</summary>
     Task<IReadOnlyList<string>> FindMissingLayersAsync(ImageIdentity image, CancellationToken cancellationToken);

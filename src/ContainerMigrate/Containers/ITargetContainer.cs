@@ -15,6 +15,9 @@ public interface ITargetContainer
     /// <summary>Where the writable layer has to be unpacked before <see cref="BeginAsync"/>.</summary>
     string WritableLayerDirectory { get; }
 
+    /// <summary>Host directories behind its mounts, by the mounts' paths in the container; those of <see cref="ContainerManifest.GetCopiedMounts"/> have to be filled like the layer.</summary>
+    IReadOnlyDictionary<string, string> MountDirectories { get; }
+
     /// <summary>Where the runtime will go on with the source's log once it is started; null when it keeps none.</summary>
     string? LogFile { get; }
 

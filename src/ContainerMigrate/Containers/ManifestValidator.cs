@@ -62,9 +62,9 @@ public static class ManifestValidator
             }
         }
 
-        if (manifest.Mounts.Any(m => m.Source.Length > MaxTextLength || m.Target.Length > MaxTextLength))
+        if (MountValidator.FindProblem(manifest.Mounts) is { } mountProblem)
         {
-            return "a mount's path is too long";
+            return mountProblem;
         }
 
         return manifest.MemoryBytes is < 0 or > MaxBytes || manifest.WritableLayerBytes is < 0 or > MaxBytes || manifest.LogBytes is < 0 or > MaxBytes || manifest.WritableLayerEntries < 0 || manifest.ProcessCount < 0 ? "a size is out of range" : null;

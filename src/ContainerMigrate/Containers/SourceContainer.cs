@@ -16,6 +16,9 @@ public sealed record SourceContainer
     /// <summary>Overlay's upper directory, or the root file system of a runc bundle.</summary>
     public required string WritableLayerDirectory { get; init; }
 
+    /// <summary>Host directories behind the container's mounts, by the mounts' paths in the container.</summary>
+    public IReadOnlyDictionary<string, string> MountDirectories { get; init; } = new Dictionary<string, string>();
+
     /// <summary>File in which the runtime keeps what the container has written; null when there is none that can be carried on elsewhere.</summary>
     public string? LogFile { get; init; }
 

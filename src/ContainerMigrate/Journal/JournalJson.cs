@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using ContainerMigrate.Api;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Migration;
+using ContainerMigrate.Volumes;
 
 namespace ContainerMigrate.Journal;
 
@@ -16,4 +17,5 @@ namespace ContainerMigrate.Journal;
 [JsonSerializable(typeof(MigrationFailure))]
 [JsonSerializable(typeof(MigrationResult))]
 [JsonSerializable(typeof(MigrationStatus))]
+[JsonSerializable(typeof(IReadOnlyList<DirectoryClaim>))]
 public sealed partial class JournalJson : JsonSerializerContext;

@@ -40,6 +40,14 @@ public static class JournalKeys
     /// <summary>A container that is slowed down: its cgroup, and the <c>cpu.max</c> that it had before.</summary>
     public const string CpuCgroup = "cpu_cgroup";
     public const string CpuLimit = "cpu_max";
+
+    /// <summary>On the destination: directories that were made for mounts, and where the files of each copied mount go.</summary>
+    public const string Claims = "claims";
+    public const string VolumeDirectories = "volume_directories";
+
+    /// <summary>On the source: what is removed once the container has arrived.</summary>
+    public const string DepartingVolumes = "departing_volumes";
+    public const string DepartingDirectories = "departing_directories";
     public const string Failure = "failure";
     public const string Result = "result";
     public const string ExitCode = "exit_code";

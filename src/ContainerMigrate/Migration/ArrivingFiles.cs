@@ -1,5 +1,7 @@
+using System.Buffers.Binary;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Protocol;
+using ContainerMigrate.Storage;
 
 namespace ContainerMigrate.Migration;
 
@@ -7,8 +9,9 @@ namespace ContainerMigrate.Migration;
 /// What comes of a container's files: rounds while it runs on the source, and the rest in the pause, which makes the runtime start up to the
 /// point where it needs the images.
 /// </summary>
-/// <param name="maxBytes">Content of one stream. All together bring no more than four of that size: two goes of rounds, of which each but the last is at most half of the one before.</param>
-internal sealed class ArrivingFiles(MigrationEnvironment environment, long maxBytes, long maxLogBytes)
+/// <param name="volumes">Where the trees go that are not the container's own layer.</param>
+/// <param name="maxBytes">Content of one tree in one stream. All together bring no more than four of that size: two goes of rounds, of which each but the last is at most half of the one before.</param>
+internal sealed class ArrivingFiles(MigrationEnvironment environment, ArrivingVolumes volumes, long maxBytes, long maxLogBytes)
 {
     private long _left = 4 * maxBytes;
     private Task? _begun;
@@ -17,10 +20,37 @@ internal sealed class ArrivingFiles(MigrationEnvironment environment, long maxBy
     /// <param name="container">Null before it is made.</param>
     public async Task<StreamReply> ReceiveAsync(ITargetContainer? container, Stream source, CancellationToken cancellationToken)
     {
-        var directory = (container ?? throw NoContainer()).WritableLayerDirectory;
-        var totals = await environment.Copier.ReceiveChangesAsync(directory, source, Math.Min(_left, maxBytes), cancellationToken);
-        _left -= totals.ContentBytes;
-        return new StreamReply(totals.Entries, totals.ContentBytes);
+        _ = container ?? throw NoContainer();
+        var (entries, bytes) = (0L, 0L);
+        var header = new byte[3];
+        while (true)
+        {
+            await source.ReadExactlyAsync(header.AsMemory(0, 1), cancellationToken);
+            if (header[0] == TreesFormat.Volume)
+            {
+                await source.ReadExactlyAsync(header.AsMemory(1), cancellationToken);
+                await UnpackAsync(volumes.DirectoryOf(BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(1))));
+                continue;
+            }
+
+            if (header[0] == TreesFormat.Layer)
+            {
+                await UnpackAsync(container.WritableLayerDirectory);
+            }
+            else if (header[0] != TreesFormat.End)
+            {
+                throw new InvalidDataException($"{header[0]} is no kind of tree");
+            }
+
+            return new StreamReply(entries, bytes);
+        }
+
+        async Task UnpackAsync(string directory)
+        {
+            var totals = await environment.Copier.ReceiveChangesAsync(directory, source, Math.Min(_left, maxBytes), cancellationToken);
+            _left -= totals.ContentBytes;
+            (entries, bytes) = (entries + totals.Entries, bytes + totals.ContentBytes);
+        }
     }
 
     /// <summary>Takes what is left, and issues the runtime's start.</summary>

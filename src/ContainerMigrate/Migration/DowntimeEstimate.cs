@@ -42,7 +42,7 @@ public static class DowntimeEstimate
     public static PausePrediction PreCopy(ContainerManifest manifest)
     {
         ArgumentNullException.ThrowIfNull(manifest);
-        var files = FilesLeftMs(manifest.WritableLayerBytes, manifest.WritableLayerEntries);
+        var files = FilesLeftMs(manifest.GetFileBytes(), manifest.GetFileEntries());
         var gibibytes = (double)manifest.MemoryBytes / (1L << 30);
         var dump = MetadataDumpMs + PerProcessDumpMs * manifest.ProcessCount + PerGibibyteDumpMs * gibibytes;
         // Files go beside the dump: only what takes longer counts.

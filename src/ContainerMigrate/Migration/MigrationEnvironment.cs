@@ -4,6 +4,7 @@ using ContainerMigrate.Journal;
 using ContainerMigrate.Memory;
 using ContainerMigrate.Network;
 using ContainerMigrate.Storage;
+using ContainerMigrate.Volumes;
 
 namespace ContainerMigrate.Migration;
 
@@ -34,6 +35,8 @@ public sealed record MigrationEnvironment
     public required IDirectoryCopier Copier { get; init; }
 
     public required IFileFollower Files { get; init; }
+
+    public required IHostDirectories Directories { get; init; }
 
     public required IMemoryTracker Tracker { get; init; }
 

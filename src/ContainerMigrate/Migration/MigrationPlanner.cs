@@ -10,8 +10,9 @@ namespace ContainerMigrate.Migration;
 /// <summary>What a check of both hosts has found out, and what the migration then works with.</summary>
 /// <param name="MissingLayers">Image layers the destination lacks.</param>
 /// <param name="Estimate">Predicts pauses of this runtime's containers to that host.</param>
+/// <param name="HasVolumeUsers">Another container here has a mount of this one too.</param>
 public sealed record MigrationPlan(
-    CheckReport Report, IContainerRuntime Runtime, SourceContainer Container, HostFacts Facts, IReadOnlyList<string> MissingLayers, PauseEstimate Estimate);
+    CheckReport Report, IContainerRuntime Runtime, SourceContainer Container, HostFacts Facts, IReadOnlyList<string> MissingLayers, PauseEstimate Estimate, bool HasVolumeUsers = false);
 
 /// <summary>Examines both hosts before anything is touched.</summary>
 public sealed class MigrationPlanner(MigrationEnvironment environment)
@@ -70,14 +71,17 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         {
             Manifest = container.Manifest with { Links = await environment.Network.DescribeAsync(container.NetworkNamespacePath, cancellationToken) },
         };
+        var survey = new MountSurvey(environment);
+        container = await survey.BeginAsync(container, request.Volumes, cancellationToken);
         var facts = await environment.Host.ReadFactsAsync(cancellationToken);
         var findings = new List<CheckFinding>();
         findings.AddRange(Here(await runtime.CheckSourceAsync(container, cancellationToken)));
         // What the runtime has said of its container, the look at the processes need not say again in other words.
         var said = findings.Where(f => f.Severity == CheckSeverity.Error).Select(f => f.Check).ToHashSet();
         findings.AddRange(Here(await environment.Host.CheckProcessesAsync(container, cancellationToken)).Where(f => !said.Contains(f.Check)));
-        var reply = await peer.CheckAsync(new PeerCheckRequest(container.Manifest, facts, request.Skip), cancellationToken);
+        var reply = await survey.AskAsync(container, manifest => peer.CheckAsync(new PeerCheckRequest(manifest, facts, request.Skip), cancellationToken));
         findings.AddRange(reply.Findings.Select(f => f with { Host = peer.Name }));
+        (container, var hasVolumeUsers) = await survey.CompleteAsync(container, reply.Mounts ?? [], peer.Name, findings, cancellationToken);
 
         // The peer's clock is read in the middle of the exchange; what the wire takes is far below the tolerance.
         var imageBytes = reply.MissingLayers.Count == 0 || container.Manifest.Image is null ? 0 : container.Manifest.Image.SizeBytes;
@@ -108,9 +112,10 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
             MemoryBytes = container.Manifest.MemoryBytes,
             WritableLayerBytes = container.Manifest.WritableLayerBytes,
             ImageBytesToSend = imageBytes,
+            Mounts = MountSurvey.Report(container.Manifest),
             Ok = findings.All(f => f.Severity != CheckSeverity.Error || request.Skip.Contains(f.Check)),
         };
-        return new MigrationPlan(report, runtime, container, facts, reply.MissingLayers, estimate);
+        return new MigrationPlan(report, runtime, container, facts, reply.MissingLayers, estimate, hasVolumeUsers);
     }
 
     // A mode that was asked for is not exchanged for another: that is for "auto" to do.

@@ -42,7 +42,7 @@ public sealed record PauseSample
         ArgumentNullException.ThrowIfNull(manifest);
         return new PauseSample
         {
-            Mode = mode, Processes = manifest.ProcessCount, MemoryBytes = manifest.MemoryBytes, LayerBytes = manifest.WritableLayerBytes, LayerEntries = manifest.WritableLayerEntries,
+            Mode = mode, Processes = manifest.ProcessCount, MemoryBytes = manifest.MemoryBytes, LayerBytes = manifest.GetFileBytes(), LayerEntries = manifest.GetFileEntries(),
             CopyMs = Math.Round(copyMs, 1), PauseMs = pauseMs, Parts = parts,
         };
     }

@@ -21,7 +21,7 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
     private const long NegligibleBytes = 256 << 10;
     private const long NegligibleEntries = 100;
 
-    private readonly IFollowedTree _tree = environment.Files.Follow(container);
+    private readonly FollowedTrees _tree = new(environment.Files, container);
     private string? _obstacle;
     private TreeChanges? _rest;
 

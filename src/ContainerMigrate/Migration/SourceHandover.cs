@@ -64,6 +64,7 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
             {
                 await environment.Checkpoints.UndoAsync(journal.Value(JournalKeys.Cgroup)!.GetValue<string>(), journal.Directory);
                 await runtime.DestroyAsync(reference, cancellationToken);
+                await new DepartingVolumes(environment, logger).RemoveAsync(journal, runtime, cancellationToken);
                 // Before the record: a mark that is left behind would keep a container of that id from ever starting here again.
                 environment.Refusals.Allow(id);
                 CheckpointImages.Delete(journal.Directory);

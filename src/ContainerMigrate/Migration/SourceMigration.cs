@@ -198,13 +198,15 @@ public sealed partial class SourceMigration
         using var ahead = CancellationTokenSource.CreateLinkedTokenSource(cancel, shutdown, deadline.Token);
         var freezeTimeout = FreezeTimeout(plan);
 
-        Step(MigrationPhase.Planned, "reserving on " + _peer.Name, new JsonObject
+        var planned = new JsonObject
         {
             [JournalKeys.Peer] = _peer.Name,
             [JournalKeys.Runtime] = plan.Runtime.Name,
             [JournalKeys.ContainerId] = container.Reference.Id,
             [JournalKeys.ContainerName] = container.Reference.Name,
-        });
+        };
+        DepartingVolumes.Note(planned, container, _environment.Directories, _request.KeepVolumes || plan.HasVolumeUsers);
+        Step(MigrationPhase.Planned, "reserving on " + _peer.Name, planned);
         var reserved = await Guard("reserve", deadline, () => _peer.ReserveAsync(
             new ReserveRequest(_journal.MigrationId, _journal.Epoch, manifest, plan.Facts, _request.Skip, _environment.Limits.Lease.TotalSeconds, freezeTimeout.TotalSeconds), ahead.Token));
         if (!reserved.Reserved)

@@ -15,8 +15,6 @@ namespace ContainerMigrate.Migration;
 /// </summary>
 public sealed partial class TargetMigration : IAsyncDisposable
 {
-    private const long MaxProbeBytes = 64 << 20;
-
     // The tree is rebuilt by then, and the hook at its gate waits for no more than half of this.
     private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromMinutes(2);
 
@@ -29,6 +27,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private readonly SemaphoreSlim _step = new(1, 1);
     private readonly CancellationTokenSource _aborted = new();
     private readonly ITimer _leaseTimer;
+    private readonly ArrivingVolumes _volumes;
     private readonly ArrivingFiles _files;
     private ITargetContainer? _container;
     private readonly ArrivingPackets _packets;
@@ -50,7 +49,8 @@ public sealed partial class TargetMigration : IAsyncDisposable
         Progress = progress;
         _logger = logger;
         _packets = new ArrivingPackets(environment, logger);
-        _files = new ArrivingFiles(environment, LimitOf(manifest.WritableLayerBytes), LimitOf(manifest.LogBytes));
+        _volumes = new ArrivingVolumes(environment, journal, manifest);
+        _files = new ArrivingFiles(environment, _volumes, LimitOf(manifest.GetFileBytes()), LimitOf(manifest.LogBytes));
         _leaseTimer = environment.Time.CreateTimer(_ => LeaseEnded(), null, lease, Timeout.InfiniteTimeSpan);
     }
 
@@ -108,19 +108,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         {
             using var use = await EnterAsync(cancellationToken);
             Expect(MigrationPhase.Reserved);
-            var directory = CheckpointImages.ProbeIn(_journal.Directory);
-            var pages = Directory.CreateDirectory(Path.Combine(directory, "pages")).FullName;
-            var tree = Directory.CreateDirectory(Path.Combine(directory, "tree")).FullName;
-            try
-            {
-                var bytes = await _environment.Pages.ReceiveAsync(pages, source, MaxProbeBytes, use.Token);
-                var totals = await _environment.Copier.ReceiveAsync(tree, source, MaxProbeBytes, use.Token);
-                return new StreamReply(totals.Entries, bytes + totals.ContentBytes);
-            }
-            finally
-            {
-                Directory.Delete(directory, recursive: true);
-            }
+            return await ArrivingProbe.ReceiveAsync(_environment, CheckpointImages.ProbeIn(_journal.Directory), source, use.Token);
         });
 
     /// <summary>Takes files while the container runs on the source: all of them, and later what has changed.</summary>
@@ -276,9 +264,14 @@ public sealed partial class TargetMigration : IAsyncDisposable
     /// <summary>Makes what arrived durable; the source waits for it before it destroys its copy.</summary>
     public async Task<PeerState> SettleAsync(CancellationToken cancellationToken)
     {
-        if (_container is { } container && _journal.Phase == MigrationPhase.Committed && Directory.Exists(container.WritableLayerDirectory))
+        if (_journal.Phase == MigrationPhase.Committed)
         {
-            await _environment.Copier.SyncAsync(container.WritableLayerDirectory, cancellationToken);
+            if (_container is { } container && Directory.Exists(container.WritableLayerDirectory))
+            {
+                await _environment.Copier.SyncAsync(container.WritableLayerDirectory, cancellationToken);
+            }
+
+            await _volumes.SyncAsync(cancellationToken);
         }
 
         return State();
@@ -296,6 +289,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
                 await RunAsync(new PhaseClock(_environment.Time));
             }
 
+            _volumes.Settle();
             _journal.Append(MigrationPhase.Done);
             End();
         }
@@ -379,9 +373,11 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
     private async Task CreateAsync(CancellationToken cancellationToken)
     {
+        await _volumes.MakeAsync(cancellationToken);
         _container = await _environment.Runtime(_manifest.Runtime).CreateAsync(_manifest, _journal.MigrationId, cancellationToken);
         // The id is only known now; a container that is made and not recorded is found by its migration id when the abort is redone.
         _journal.Append(MigrationPhase.Reserved, new JsonObject { [JournalKeys.ContainerId] = _container.Id });
+        _volumes.Open(_container);
     }
 
     // The runtime may not have answered when the daemon came up: nothing is decided about a container that was not looked at.
@@ -537,6 +533,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
         await _environment.Arrivals.RemoveAsync(_journal.Directory);
         await _environment.Runtime(_manifest.Runtime).RemoveTracesAsync(_manifest, _journal.MigrationId, CancellationToken.None);
+        _volumes.Undo();
         CheckpointImages.Delete(_journal.Directory);
     }
 

@@ -4,6 +4,7 @@ using ContainerMigrate.Containers;
 using ContainerMigrate.Host;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
+using ContainerMigrate.Volumes;
 
 namespace ContainerMigrate.Protocol;
 
@@ -14,7 +15,9 @@ public sealed record PeerCheckRequest(ContainerManifest Manifest, HostFacts Sour
 /// <summary>What the destination says to a <see cref="PeerCheckRequest"/>.</summary>
 /// <param name="MissingLayers">Layer digests to send; empty when the image is complete there.</param>
 /// <param name="Checked">Names of the checks that ran there.</param>
-public sealed record PeerCheckReply(HostFacts Facts, IReadOnlyList<CheckFinding> Findings, IReadOnlyList<string> MissingLayers, IReadOnlyList<string> Checked);
+/// <param name="Mounts">What is there for each mount that has files.</param>
+public sealed record PeerCheckReply(
+    HostFacts Facts, IReadOnlyList<CheckFinding> Findings, IReadOnlyList<string> MissingLayers, IReadOnlyList<string> Checked, IReadOnlyList<MountFacts>? Mounts = null);
 
 /// <summary><c>POST /peer/v1/migrations</c>: hold name, address, memory and disk under a lease.</summary>
 /// <param name="LeaseSeconds">Without a message for that long, and before PREPARED, the destination gives up by itself.</param>

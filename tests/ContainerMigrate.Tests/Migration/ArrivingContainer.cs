@@ -14,6 +14,8 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
 
     public string? LogFile => "/nowhere/log";
 
+    public IReadOnlyDictionary<string, string> MountDirectories => new Dictionary<string, string>();
+
     public string? NetworkNamespacePath => arrival.Held || arrival.Running ? "/proc/4711/ns/net" : null;
 
     public Task BeginAsync(CancellationToken cancellationToken) => life.StepAsync("begin", () => { }, cancellationToken);

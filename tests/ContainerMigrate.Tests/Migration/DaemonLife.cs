@@ -10,6 +10,7 @@ using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 using ContainerMigrate.Storage;
+using ContainerMigrate.Volumes;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ContainerMigrate.Tests.Migration;
@@ -32,7 +33,7 @@ internal sealed class DaemonLife :
         Environment = new MigrationEnvironment
         {
             HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Cpu = this, Fence = this, Packets = machine.Packets, Announcer = this, Network = this,
-            Copier = this, Files = this, Tracker = this, Arrivals = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Pauses = Pauses, Refusals = this, Time = time,
+            Copier = this, Files = this, Directories = new MadeUpDirectories(), Tracker = this, Arrivals = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Pauses = Pauses, Refusals = this, Time = time,
         };
         Index = new MigrationIndex(time);
         Arrivals = new PeerMigrations(Environment, Index, NullLoggerFactory.Instance);
@@ -194,7 +195,7 @@ internal sealed class DaemonLife :
         return new CopyTotals(1, content.Length);
     }
 
-    public IFollowedTree Follow(SourceContainer container) => new FollowedFiles(this);
+    public IFollowedTree Follow(SourceContainer container, string directory) => new FollowedFiles(this);
 
     public async Task SendAsync(string directory, Task written, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken)
     {
@@ -267,6 +268,17 @@ internal sealed class DaemonLife :
 
     public Task<IReadOnlyDictionary<string, string>> FindHostLinksAsync(ContainerManifest manifest, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>());
+
+    public Task<IReadOnlyDictionary<string, string>> FindMountUsersAsync(SourceContainer container, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>());
+
+    public Task<IReadOnlyList<MountFacts>> LookAtMountsAsync(ContainerManifest manifest, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<MountFacts>>([]);
+
+    public async Task<bool> RemoveVolumeAsync(string name, CancellationToken cancellationToken)
+    {
+        await StepAsync("remove volume", () => { }, cancellationToken);
+        return true;
+    }
 
     public Task<IReadOnlyList<string>> FindMissingLayersAsync(ImageIdentity image, CancellationToken cancellationToken) => Task.FromResult(image.LayerDigests);
 

@@ -2,6 +2,7 @@ using ContainerMigrate.Daemon.Migrations;
 using ContainerMigrate.Daemon.Peers;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Protocol;
+using ContainerMigrate.Storage;
 using ContainerMigrate.Tests.Daemon;
 using ContainerMigrate.Tests.Migration;
 
@@ -61,7 +62,7 @@ internal sealed class TwoDaemons : IAsyncDisposable
         new ReserveRequest(id, 1, Samples.Manifest(), Samples.Facts("h1"), [], 60, 10), CancellationToken.None);
 
     public Task<StreamReply> SendLayerAsync(string id = Id) => Peer.SendAsync(
-        id, BulkTransfer.Layer, (stream, token) => stream.WriteAsync(FollowedFiles.Rest.ToArray(), token).AsTask(), CancellationToken.None);
+        id, BulkTransfer.Layer, (stream, token) => stream.WriteAsync((byte[])[TreesFormat.Layer, .. FollowedFiles.Rest], token).AsTask(), CancellationToken.None);
 
     public Task StopSourceAsync() => StopAsync(Source);
 

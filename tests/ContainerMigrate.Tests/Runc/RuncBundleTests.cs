@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ContainerMigrate.Checks;
+using ContainerMigrate.Containers;
 using ContainerMigrate.Linux.Runtimes.Runc;
 using Shouldly;
 using Xunit;
@@ -27,7 +28,7 @@ public sealed class RuncBundleTests
         """;
 
     [Fact]
-    public void BundleOfRuncSpecMoves() => RuncBundle.Check(Parse(Spec)).ShouldBeEmpty();
+    public void BundleOfRuncSpecMoves() => RuncBundle.Check(Parse(Spec), []).ShouldBeEmpty();
 
     [Theory]
     [InlineData("$.hooks", """{"prestart":[{"path":"/bin/sh"}]}""", CheckNames.Settings, "has hooks")]
@@ -46,10 +47,12 @@ public sealed class RuncBundleTests
     [InlineData("$.root", "{}", CheckNames.Settings, "no root file system")]
     [InlineData("$.process.terminal", "true", CheckNames.Terminal, "terminal")]
     [InlineData("$.process.Terminal", "true", CheckNames.Settings, "'Terminal' in process")]
-    [InlineData("$.mounts[0]", """{"destination":"/data","type":"bind","source":"/srv"}""", CheckNames.Mounts, "/srv of this host")]
-    [InlineData("$.mounts[0]", """{"destination":"/data","type":"none","source":"/srv","options":["rbind"]}""", CheckNames.Mounts, "/srv of this host")]
-    [InlineData("$.mounts[0]", """{"destination":"/data","source":"/srv","options":["bind"]}""", CheckNames.Mounts, "/srv of this host")]
-    [InlineData("$.mounts[0]", """{"destination":"/data","type":"tmpfs","source":"/srv","options":["rbind"]}""", CheckNames.Mounts, "/srv of this host")]
+    [InlineData("$.mounts[0]", """{"destination":"/data","type":"bind","source":"/srv"}""", CheckNames.Mounts, "nothing was said")]
+    [InlineData("$.mounts[0]", """{"destination":"/data","type":"none","source":"/srv","options":["rbind"]}""", CheckNames.Mounts, "nothing was said")]
+    [InlineData("$.mounts[0]", """{"destination":"/data","source":"/srv","options":["bind"]}""", CheckNames.Mounts, "nothing was said")]
+    [InlineData("$.mounts[0]", """{"destination":"/data","type":"tmpfs","source":"/srv","options":["rbind"]}""", CheckNames.Mounts, "in a way that cannot be kept")]
+    [InlineData("$.mounts[0]", """{"destination":"/data","type":"bind","source":"/srv/data","options":["bind","rshared"]}""", CheckNames.Mounts, "in a way that cannot be kept")]
+    [InlineData("$.mounts[0]", """{"destination":"/data","type":"bind","source":"data"}""", CheckNames.Mounts, "no absolute path")]
     [InlineData("$.mounts[0]", """{"destination":"/data","type":"ext4","source":"/dev/sda1"}""", CheckNames.Mounts, "/dev/sda1 of this host")]
     [InlineData("$.mounts[0]", """{"destination":"/data","type":"tmpfs","source":"/srv","Options":["rbind"]}""", CheckNames.Settings, "'Options' in mounts")]
     [InlineData("$.mounts[0]", """{"destination":"/data","type":"tmpfs","source":"x","Type":"bind","Source":"/etc"}""", CheckNames.Settings, "'Type' in mounts")]
@@ -65,7 +68,7 @@ public sealed class RuncBundleTests
     [InlineData("$.linux.namespaces[0]", """{"type":"ipc"}""", CheckNames.Settings, "not an OCI runtime configuration")]
     public void WhatNamesSomethingOfTheHostIsFound(string path, string value, string check, string message)
     {
-        var findings = RuncBundle.Check(Set(Parse(Spec), path, JsonNode.Parse(value)));
+        var findings = RuncBundle.Check(Set(Parse(Spec), path, JsonNode.Parse(value)), []);
 
         findings.ShouldContain(f => f.Check == check && f.Severity == CheckSeverity.Error && f.Message.Contains(message), string.Join('\n', findings));
     }
@@ -86,8 +89,8 @@ public sealed class RuncBundleTests
             {
                 var config = Set(Parse(Spec), path, JsonNode.Parse(value));
 
-                Should.NotThrow(() => RuncBundle.Check(config), $"{path} = {value}");
-                if (RuncBundle.Check(config).Count == 0)
+                Should.NotThrow(() => RuncBundle.Check(config, []), $"{path} = {value}");
+                if (RuncBundle.Check(config, []).Count == 0)
                 {
                     Should.NotThrow(() => (RuncBundle.NetworkName(config), RuncBundle.Adapt(config, "web", null)), $"{path} = {value}");
                 }
@@ -99,7 +102,20 @@ public sealed class RuncBundleTests
     [InlineData("""{"root":{"path":"a","path":"/"}}""")]
     [InlineData("""{"linux":{},"linux":{}}""")]
     [InlineData("""{"root":{"path":"a"},"mounts":[{"type":"tmpfs","type":"bind","source":"/etc"}]}""")]
-    public void NameThatIsThereTwiceIsAFinding(string json) => RuncBundle.Check(Parse(json)).ShouldNotBeEmpty();
+    public void NameThatIsThereTwiceIsAFinding(string json) => RuncBundle.Check(Parse(json), []).ShouldNotBeEmpty();
+
+    [Theory]
+    [InlineData("/srv/data", "/data", false, true)]
+    [InlineData("/srv/data", "/data", true, false)]
+    [InlineData("/srv/data", "/other", false, false)]
+    [InlineData("/etc", "/data", false, false)]
+    public void OnlyBindsThatBothHostsHaveLookedAtAreTaken(string source, string target, bool readOnly, bool isTaken)
+    {
+        var config = Set(Parse(Spec), "$.mounts[0]", JsonNode.Parse("""{"destination":"/data","type":"bind","source":"/srv/data","options":["rbind","rw","nodev"]}"""));
+
+        (RuncBundle.Check(config, [new MountDescription("bind", source, target, readOnly)]).Count == 0).ShouldBe(isTaken);
+        RuncBundle.Check(config, RuncMounts.Describe(config)).ShouldBeEmpty();
+    }
 
     [Fact]
     public void AdaptedBundleHasPathsOfItsOwn()
@@ -122,7 +138,7 @@ public sealed class RuncBundleTests
         var config = Parse(Spec);
         config["linux"]!.AsObject().Remove("cgroupsPath");
 
-        RuncBundle.Check(config).ShouldBeEmpty();
+        RuncBundle.Check(config, []).ShouldBeEmpty();
         RuncBundle.Adapt(config, "web", null)["linux"]!["cgroupsPath"]!.GetValue<string>().ShouldBe("/web");
         RuncBundle.Adapt(Parse(Spec), "other", null)["linux"]!["cgroupsPath"]!.GetValue<string>().ShouldBe("/web");
     }

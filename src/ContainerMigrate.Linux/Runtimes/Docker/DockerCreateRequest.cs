@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ContainerMigrate.Containers;
 
 namespace ContainerMigrate.Linux.Runtimes.Docker;
 
@@ -10,10 +11,11 @@ internal sealed record DockerCreateRequest(JsonObject Body, IReadOnlyList<(strin
     /// <summary>Annotations of containers came with 1.43; an older daemon would drop them without a word.</summary>
     private static readonly Version AnnotationsApi = new(1, 43);
 
+    /// <param name="mounts">Of all mounts; tmpfs is among the settings.</param>
     /// <param name="image">Reference or id under which this host has the image.</param>
     /// <param name="migrationId">Noted in an annotation, so that an unfinished container can be told from an operator's.</param>
     /// <param name="api">The API version of this host's daemon.</param>
-    public static DockerCreateRequest Build(DockerSettings settings, string image, string migrationId, Version api)
+    public static DockerCreateRequest Build(DockerSettings settings, IReadOnlyList<MountDescription> mounts, string image, string migrationId, Version api)
     {
         var body = (JsonObject)settings.Config.DeepClone();
         body["Image"] = image;
@@ -33,6 +35,12 @@ internal sealed record DockerCreateRequest(JsonObject Body, IReadOnlyList<(strin
             var annotations = hostConfig.Object("Annotations")?.DeepClone() ?? new JsonObject();
             annotations[DockerSettingsReader.MigrationAnnotation] = migrationId;
             hostConfig["Annotations"] = annotations;
+        }
+
+        JsonObject[] withFiles = [.. DockerMounts.ToRequest(mounts)];
+        if (withFiles.Length > 0)
+        {
+            hostConfig["Mounts"] = new JsonArray([.. hostConfig.Items("Mounts").Select(m => m.DeepClone()), .. withFiles]);
         }
 
         body["HostConfig"] = hostConfig;

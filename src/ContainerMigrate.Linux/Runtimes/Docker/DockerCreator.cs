@@ -2,11 +2,12 @@ using System.Text.Json.Nodes;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Linux.Storage;
 using ContainerMigrate.Migration;
+using ContainerMigrate.Volumes;
 
 namespace ContainerMigrate.Linux.Runtimes.Docker;
 
 /// <summary>Makes a container on this host from a manifest, and makes sure that dockerd made what was asked.</summary>
-internal sealed class DockerCreator(DockerClient client, DockerOptions options, DockerInspector inspector, DockerImages images)
+internal sealed class DockerCreator(DockerClient client, DockerOptions options, DockerInspector inspector, DockerImages images, DockerVolumes volumes)
 {
     private const string Stage = "create";
 
@@ -16,7 +17,8 @@ internal sealed class DockerCreator(DockerClient client, DockerOptions options, 
     /// <summary>A container that is made and not started.</summary>
     /// <param name="UpperDirectory">Its writable layer, empty.</param>
     /// <param name="LogFile">Where its log will be; null when its log driver keeps no file.</param>
-    public sealed record Made(string Id, string UpperDirectory, string? LogFile);
+    /// <param name="MountDirectories">Host directories behind its mounts.</param>
+    public sealed record Made(string Id, string UpperDirectory, string? LogFile, IReadOnlyDictionary<string, string> MountDirectories);
 
     /// <exception cref="MigrationException">It cannot be made as it was; nothing is left of the attempt.</exception>
     public async Task<Made> CreateAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken)
@@ -28,7 +30,8 @@ internal sealed class DockerCreator(DockerClient client, DockerOptions options, 
         }
 
         var image = await images.ResolveAsync(identity, cancellationToken);
-        var request = DockerCreateRequest.Build(settings, image, migrationId, await client.GetVersionAsync(cancellationToken));
+        var request = DockerCreateRequest.Build(settings, manifest.Mounts, image, migrationId, await client.GetVersionAsync(cancellationToken));
+        await volumes.CreateAsync(manifest, migrationId, cancellationToken);
         string? id = null;
         try
         {
@@ -40,13 +43,13 @@ internal sealed class DockerCreator(DockerClient client, DockerOptions options, 
             }
 
             var inspect = await client.GetAsync($"/containers/{id}/json", cancellationToken);
-            await CheckMadeAsAskedAsync(settings, inspect!, cancellationToken);
+            await CheckMadeAsAskedAsync(settings, manifest.Mounts, inspect!, cancellationToken);
             var upperDirectory = DockerInspector.UpperDirectory(inspect);
 
             // Docker has made the working directory where the image lacks it; the source's layer brings its own, and receiving replaces nothing.
             DirectoryCleaner.Empty(upperDirectory, cancellationToken);
             var info = await client.GetAsync("/info", cancellationToken);
-            return new Made(id, upperDirectory, DockerLog.FutureFileOf(inspect, info.Text("DockerRootDir"), id));
+            return new Made(id, upperDirectory, DockerLog.FutureFileOf(inspect, info.Text("DockerRootDir"), id), DockerMounts.Directories(inspect));
         }
         catch (Exception e)
         {
@@ -78,7 +81,7 @@ internal sealed class DockerCreator(DockerClient client, DockerOptions options, 
             throw new MigrationException(Stage, e.Message, innerException: e);
         }
 
-        var mounts = manifest.Mounts.Where(m => m.Kind != "tmpfs").Select(m => $"mount {m.Target}");
+        var mounts = manifest.Mounts.Where(m => m.HasFiles ? m.Action == VolumeActions.Auto : m.Kind != "tmpfs").Select(m => $"mount {m.Target}");
         var unmovable = settings.Unmovable.Concat(mounts).Distinct().Select(SettingShapes.Shown).ToList();
         return unmovable.Count == 0
             ? settings
@@ -86,10 +89,10 @@ internal sealed class DockerCreator(DockerClient client, DockerOptions options, 
     }
 
     // dockerd ignores what it does not know and drops what the kernel cannot keep; neither may happen unseen.
-    private async Task CheckMadeAsAskedAsync(DockerSettings wanted, JsonNode inspect, CancellationToken cancellationToken)
+    private async Task CheckMadeAsAskedAsync(DockerSettings wanted, IReadOnlyList<MountDescription> mounts, JsonNode inspect, CancellationToken cancellationToken)
     {
         var actual = await inspector.ReadSettingsAsync(inspect, [], hasInit: null, [], cancellationToken);
-        var differences = wanted.DifferencesFrom(actual).ToList();
+        var differences = wanted.DifferencesFrom(actual).Concat(DockerMounts.Differences(mounts, inspect)).ToList();
         if (differences.Count > 0)
         {
             throw new MigrationException(Stage, $"Docker here did not keep {string.Join(", ", differences)}");

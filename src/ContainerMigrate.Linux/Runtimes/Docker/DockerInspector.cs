@@ -7,7 +7,7 @@ using ContainerMigrate.Network;
 namespace ContainerMigrate.Linux.Runtimes.Docker;
 
 /// <summary>Reads a container of this host: from dockerd, and from /proc where dockerd does not tell.</summary>
-internal sealed class DockerInspector(DockerClient client, DockerOptions options, IContainerNetwork network, DockerImages images)
+internal sealed class DockerInspector(DockerClient client, DockerOptions options, IContainerNetwork network, DockerImages images, DockerVolumes volumes)
 {
     private const string RunningStage = "check";
 
@@ -58,6 +58,7 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
             RuncRoot = options.RuncRoot,
             ProbeCommand = ProbeCommand(inspect.Object("Config")),
             LogFile = DockerLog.FileOf(inspect),
+            MountDirectories = DockerMounts.Directories(inspect),
             Manifest = new ContainerManifest
             {
                 Runtime = reference.Runtime,
@@ -68,7 +69,7 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
                 StandardStreams = Oci.RecordedStreams.Read(options.RuncRoot, id),
                 Image = await images.IdentifyAsync(inspect, cancellationToken),
                 Links = links,
-                Mounts = DockerSettingsReader.DescribeMounts(inspect),
+                Mounts = await volumes.DescribeAsync(inspect, cancellationToken),
                 Settings = settings.ToJson(),
                 MemoryBytes = cgroup.ReadMemoryBytes(processes),
                 WritableLayerBytes = inspect.Number("SizeRw"),

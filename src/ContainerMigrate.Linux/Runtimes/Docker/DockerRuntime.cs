@@ -4,6 +4,7 @@ using ContainerMigrate.Containers;
 using ContainerMigrate.Linux.Runtimes.Oci;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
+using ContainerMigrate.Volumes;
 using Microsoft.Extensions.Logging;
 
 namespace ContainerMigrate.Linux.Runtimes.Docker;
@@ -22,12 +23,13 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
     private readonly ILogger _logger;
     private readonly DockerClient _client;
     private readonly DockerImages _images;
+    private readonly DockerVolumes _volumes;
     private readonly DockerInspector _inspector;
     private readonly DockerCreator _creator;
     private readonly DockerSourceChecks _sourceChecks;
     private readonly DockerTargetChecks _targetChecks;
 
-    public DockerRuntime(DockerOptions options, IContainerNetwork network, RestoreLayout layout, RestoreTimeouts timeouts, ILogger<DockerRuntime> logger)
+    public DockerRuntime(DockerOptions options, IContainerNetwork network, IHostDirectories directories, RestoreLayout layout, RestoreTimeouts timeouts, ILogger<DockerRuntime> logger)
     {
         ArgumentNullException.ThrowIfNull(options);
         _options = options;
@@ -36,8 +38,9 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
         _logger = logger;
         _client = new DockerClient(options);
         _images = new DockerImages(_client, options);
-        _inspector = new DockerInspector(_client, options, network, _images);
-        _creator = new DockerCreator(_client, options, _inspector, _images);
+        _volumes = new DockerVolumes(_client, directories);
+        _inspector = new DockerInspector(_client, options, network, _images, _volumes);
+        _creator = new DockerCreator(_client, options, _inspector, _images, _volumes);
         _sourceChecks = new DockerSourceChecks(_client);
         _targetChecks = new DockerTargetChecks(_client, _inspector, _images);
     }
@@ -157,7 +160,7 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
     {
         ArgumentNullException.ThrowIfNull(manifest);
         var made = await CallAsync("create", () => _creator.CreateAsync(manifest, migrationId, cancellationToken));
-        return Target(manifest, made.Id, made.UpperDirectory, made.LogFile);
+        return Target(manifest, made.Id, made.UpperDirectory, made.LogFile, made.MountDirectories);
     }
 
     /// <inheritdoc/>
@@ -171,12 +174,24 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
                 await DockerRemoval.RemoveAsync(_client, _inspector, _options, id, withVolumes: true, cancellationToken);
             }
 
+            await _volumes.RemoveMadeAsync(migrationId, cancellationToken);
             if (manifest.Image is { } image)
             {
                 await _images.DiscardAsync(image, cancellationToken);
             }
         });
     }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyDictionary<string, string>> FindMountUsersAsync(SourceContainer container, CancellationToken cancellationToken) =>
+        CallAsync("check", () => _volumes.FindUsersAsync(container, cancellationToken));
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<MountFacts>> LookAtMountsAsync(ContainerManifest manifest, CancellationToken cancellationToken) =>
+        CallAsync("check", () => _volumes.LookAsync(manifest, cancellationToken));
+
+    /// <inheritdoc/>
+    public Task<bool> RemoveVolumeAsync(string name, CancellationToken cancellationToken) => CallAsync("destroy", () => _volumes.RemoveAsync(name, cancellationToken));
 
     /// <inheritdoc/>
     public Task<IReadOnlyDictionary<string, string>> FindHostLinksAsync(ContainerManifest manifest, CancellationToken cancellationToken)
@@ -210,7 +225,7 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
                 return (ITargetContainer?)null;
             }
 
-            var target = Target(manifest, containerId, await FindUpperDirectoryAsync(containerId, cancellationToken), logFile: null);
+            var target = Target(manifest, containerId, await FindUpperDirectoryAsync(containerId, cancellationToken), logFile: null, new Dictionary<string, string>());
             target.Attach();
             return target;
         });
@@ -219,11 +234,11 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
     /// <inheritdoc/>
     public void Dispose() => _client.Dispose();
 
-    private DockerTargetContainer Target(ContainerManifest manifest, string id, string upperDirectory, string? logFile)
+    private DockerTargetContainer Target(ContainerManifest manifest, string id, string upperDirectory, string? logFile, IReadOnlyDictionary<string, string> mountDirectories)
     {
         var directory = _layout.RestoreDirectory(id);
         return new DockerTargetContainer(
-            _client, _inspector, _images, _options, manifest, id, upperDirectory, logFile, new RestoreGate(directory, _timeouts, _logger), directory, _logger);
+            _client, _inspector, _images, _options, manifest, id, upperDirectory, logFile, mountDirectories, new RestoreGate(directory, _timeouts, _logger), directory, _logger);
     }
 
     private async Task<string?> FindMarkedAsync(string name, string migrationId, CancellationToken cancellationToken)

@@ -35,10 +35,10 @@ internal static class DockerSettingsReader
         // Null means the daemon's own default, which the other daemon need not share.
         hostConfig["Init"] = hasInit ?? inspect.Object("HostConfig").Flag("Init");
 
-        foreach (var mount in DescribeMounts(inspect).Where(m => m.Kind != "tmpfs"))
+        foreach (var problem in DockerMounts.FindProblems(inspect))
         {
-            var what = mount.Kind == "volume" && IsAnonymous(mount.Source) ? "anonymous volume" : $"{mount.Kind} {SettingShapes.Shown(mount.Source)}";
-            Refuse(CheckNames.Mounts, $"{mount.Target} is {what}: files outside of the container do not move", null, $"mount {mount.Target}");
+            findings.Add(problem);
+            unmovable.Add("mounts");
         }
 
         if (inspect.Text("Driver") is not "overlay2" and var driver)
@@ -62,13 +62,6 @@ internal static class DockerSettingsReader
         }
     }
 
-    /// <summary>All mounts that Docker lists; its own (<c>/etc/hosts</c>, ...) are not among them.</summary>
-    public static IReadOnlyList<MountDescription> DescribeMounts(JsonNode inspect) =>
-    [
-        .. inspect.Items("Mounts").Select(m => new MountDescription(
-            m.Text("Type"), m.Text("Type") == "volume" ? m.Text("Name") : m.Text("Source"), m.Text("Destination"), !m.Flag("RW"))),
-    ];
-
     private static JsonObject Carry(
         JsonObject? section,
         string name,
@@ -78,8 +71,9 @@ internal static class DockerSettingsReader
         List<string> unmovable)
     {
         var carried = new JsonObject();
-        foreach (var (key, value) in section ?? [])
+        foreach (var (key, given) in section ?? [])
         {
+            var value = name == "HostConfig" && key == "Mounts" && given is not null ? DockerMounts.WithoutFiles(given) : given;
             if (value is null || value.IsUnset() && !SettingRules.MeansSomethingEmpty(key))
             {
                 continue;
@@ -222,8 +216,6 @@ internal static class DockerSettingsReader
 
     private static string? Address(JsonNode? endpoint, string inUse, string asked) =>
         OrNull(endpoint.Text(inUse)) ?? OrNull(endpoint.Object("IPAMConfig").Text(asked));
-
-    private static bool IsAnonymous(string volume) => volume.Length == 64 && volume.All(char.IsAsciiHexDigitLower);
 
     private static string? OrNull(string text) => text.Length == 0 ? null : text;
 }

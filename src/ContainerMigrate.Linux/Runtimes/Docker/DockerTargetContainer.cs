@@ -37,6 +37,7 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
         string id,
         string writableLayerDirectory,
         string? logFile,
+        IReadOnlyDictionary<string, string> mountDirectories,
         RestoreGate gate,
         string restoreDirectory,
         ILogger logger)
@@ -52,6 +53,7 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
         Id = id;
         WritableLayerDirectory = writableLayerDirectory;
         LogFile = logFile;
+        MountDirectories = mountDirectories;
     }
 
     /// <inheritdoc/>
@@ -62,6 +64,9 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
 
     /// <inheritdoc/>
     public string? LogFile { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, string> MountDirectories { get; }
 
     /// <inheritdoc/>
     public string? NetworkNamespacePath => _initPid > 0 && Directory.Exists($"/proc/{_initPid}/ns") ? $"/proc/{_initPid}/ns/net" : null;

@@ -31,11 +31,12 @@ internal static class RuncBundle
     private static readonly HashSet<string> OwnNamespaces = ["pid", "mount", "network", "ipc"];
 
     /// <summary>Everything in the configuration that cannot be kept; empty when the bundle can move.</summary>
-    public static IReadOnlyList<CheckFinding> Check(JsonObject config)
+    /// <param name="mounts">Its mounts as both hosts have looked at them.</param>
+    public static IReadOnlyList<CheckFinding> Check(JsonObject config, IReadOnlyList<MountDescription> mounts)
     {
         try
         {
-            return [.. Find(config)];
+            return [.. Find(config), .. RuncMounts.Check(config, mounts)];
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
@@ -142,10 +143,9 @@ internal static class RuncBundle
             }
 
             var type = Text(mount["type"]) ?? "none";
-            var options = (mount["options"] as JsonArray ?? []).Select(Text).ToList();
-            if (!MountTypes.Contains(type) || options.Contains("bind") || options.Contains("rbind"))
+            if (!MountTypes.Contains(type) && !RuncMounts.IsBind(mount))
             {
-                yield return Error(CheckNames.Mounts, $"{Text(mount["destination"])} is mounted from {Text(mount["source"])} of this host ({type}): files outside the root file system do not move yet");
+                yield return Error(CheckNames.Mounts, $"{Text(mount["destination"])} is mounted from {Text(mount["source"])} of this host ({type}), which cannot be kept");
             }
         }
     }

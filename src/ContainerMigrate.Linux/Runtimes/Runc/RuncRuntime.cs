@@ -5,9 +5,11 @@ using ContainerMigrate.Containers;
 using ContainerMigrate.Linux.Processes;
 using ContainerMigrate.Linux.Runtimes.Oci;
 using ContainerMigrate.Linux.Storage;
+using ContainerMigrate.Linux.Volumes;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 using ContainerMigrate.Storage;
+using ContainerMigrate.Volumes;
 using Microsoft.Extensions.Logging;
 
 namespace ContainerMigrate.Linux.Runtimes.Runc;
@@ -27,10 +29,11 @@ public sealed class RuncRuntime : IContainerRuntime
     private readonly IContainerNetwork _network;
     private readonly INetworkFence _fence;
     private readonly IDirectoryCopier _copier;
+    private readonly IHostDirectories _directories;
     private readonly ILoggerFactory _loggers;
 
     public RuncRuntime(
-        IProcessRunner processes, RuncOptions options, RestoreLayout layout, IContainerNetwork network, INetworkFence fence, IDirectoryCopier copier, ILoggerFactory loggers)
+        IProcessRunner processes, RuncOptions options, RestoreLayout layout, IContainerNetwork network, INetworkFence fence, IDirectoryCopier copier, IHostDirectories directories, ILoggerFactory loggers)
     {
         _processes = processes;
         _options = options;
@@ -38,6 +41,7 @@ public sealed class RuncRuntime : IContainerRuntime
         _network = network;
         _fence = fence;
         _copier = copier;
+        _directories = directories;
         _loggers = loggers;
     }
 
@@ -93,6 +97,7 @@ public sealed class RuncRuntime : IContainerRuntime
             CgroupDirectory = cgroup,
             WritableLayerDirectory = rootPath,
             RuncRoot = root,
+            MountDirectories = RuncMounts.Describe(config).DistinctBy(m => m.Target).ToDictionary(m => m.Target, m => m.Source),
             Manifest = new ContainerManifest
             {
                 Runtime = Name,
@@ -100,6 +105,7 @@ public sealed class RuncRuntime : IContainerRuntime
                 Name = reference.Name,
                 Paused = state.Status == "paused",
                 StandardStreams = Oci.RecordedStreams.Read(root, reference.Id),
+                Mounts = RuncMounts.Describe(config),
                 Settings = new JsonObject { [ConfigKey] = config },
                 MemoryBytes = Cgroups.ProcessCgroup.ReadMemoryBytes(cgroup, processes),
                 WritableLayerBytes = files.ContentBytes,
@@ -113,7 +119,7 @@ public sealed class RuncRuntime : IContainerRuntime
     public Task<IReadOnlyList<CheckFinding>> CheckSourceAsync(SourceContainer container, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(container);
-        var findings = new List<CheckFinding>(RuncBundle.Check(ConfigOf(container.Manifest)));
+        var findings = new List<CheckFinding>(RuncBundle.Check(ConfigOf(container.Manifest), container.Manifest.Mounts));
         if (container.Manifest.Paused)
         {
             findings.Add(new CheckFinding(CheckNames.State, CheckSeverity.Error, "", "the container is paused, which runc cannot restore", "`runc resume` it first"));
@@ -129,7 +135,7 @@ public sealed class RuncRuntime : IContainerRuntime
     {
         ArgumentNullException.ThrowIfNull(manifest);
         var config = ConfigOf(manifest);
-        var findings = new List<CheckFinding>(RuncBundle.Check(config));
+        var findings = new List<CheckFinding>(RuncBundle.Check(config, manifest.Mounts));
         if ((await FindAsync(manifest.Name, cancellationToken)).Count > 0)
         {
             findings.Add(new CheckFinding(CheckNames.Name, CheckSeverity.Error, "", $"there is a runc container '{manifest.Name}' already", $"`runc delete {manifest.Name}` there, if it is not needed"));
@@ -164,6 +170,35 @@ public sealed class RuncRuntime : IContainerRuntime
         return Task.FromResult<IReadOnlyDictionary<string, string>>(
             manifest.Links.Where(l => l.HostLink is { } host && Directory.Exists("/sys/class/net/" + host)).ToDictionary(l => l.Name, l => l.HostLink!, StringComparer.Ordinal));
     }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyDictionary<string, string>> FindMountUsersAsync(SourceContainer container, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(container);
+        var users = new Dictionary<string, string>();
+        foreach (var id in _options.Roots.Where(Directory.Exists).SelectMany(Directory.GetDirectories).Select(d => Path.GetFileName(d)).Where(id => id != container.Reference.Id && ManifestValidator.IsName(id)))
+        {
+            foreach (var mount in await ReadMountsAsync(id, cancellationToken))
+            {
+                foreach (var mine in MountUse.FindConflicts(container, mount.Source, !mount.ReadOnly))
+                {
+                    users.TryAdd(mine, id);
+                }
+            }
+        }
+
+        return users;
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<MountFacts>> LookAtMountsAsync(ContainerManifest manifest, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        return await Task.WhenAll(manifest.Mounts.Where(m => m.HasFiles).Select(m => BindPlaces.LookAsync(_directories, m, cancellationToken)));
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> RemoveVolumeAsync(string name, CancellationToken cancellationToken) => throw new NotSupportedException("runc has no volumes");
 
     /// <inheritdoc/>
     public Task<JsonObject> ReadRestartPolicyAsync(ContainerReference reference, CancellationToken cancellationToken) => Task.FromResult(new JsonObject());
@@ -224,7 +259,7 @@ public sealed class RuncRuntime : IContainerRuntime
     {
         ArgumentNullException.ThrowIfNull(manifest);
         var config = ConfigOf(manifest);
-        if (RuncBundle.Check(config) is [var first, ..])
+        if (RuncBundle.Check(config, manifest.Mounts) is [var first, ..])
         {
             throw new MigrationException("reserve", first.Message);
         }
@@ -278,6 +313,22 @@ public sealed class RuncRuntime : IContainerRuntime
             {
                 throw new MigrationException("destroy", $"ip link del {link.Name}: {result.FailureReason}");
             }
+        }
+    }
+
+    // Of a container that runs; one that cannot be read is none.
+    private async Task<IReadOnlyList<MountDescription>> ReadMountsAsync(string id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ReadStateAsync(id, cancellationToken) is { State: { Status: "running" or "paused" } state }
+                   && JsonNode.Parse(await File.ReadAllBytesAsync(Path.Combine(state.Bundle, "config.json"), cancellationToken)) is JsonObject config
+                ? RuncMounts.Describe(config)
+                : [];
+        }
+        catch (Exception e) when (e is IOException or JsonException or MigrationException)
+        {
+            return [];
         }
     }
 

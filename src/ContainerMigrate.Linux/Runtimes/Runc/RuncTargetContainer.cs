@@ -54,6 +54,9 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
     public string? LogFile => null;
 
     /// <inheritdoc/>
+    public IReadOnlyDictionary<string, string> MountDirectories => _manifest.Mounts.Where(m => m.HasFiles).ToDictionary(m => m.Target, m => m.Source);
+
+    /// <inheritdoc/>
     public string? NetworkNamespacePath => _gate.InitPid > 0 ? $"/proc/{_gate.InitPid}/ns/net" : null;
 
     public async Task WriteConfigAsync(JsonObject config, string migrationId, CancellationToken cancellationToken)

@@ -14,7 +14,7 @@ public sealed class DockerCreateRequestTests
     [Fact]
     public void NeverRestartsByItself()
     {
-        var request = DockerCreateRequest.Build(RecordedAnswers.Read(26, "full"), "ctm-small:1", "m1", Docker26);
+        var request = DockerCreateRequest.Build(RecordedAnswers.Read(26, "full"), [], "ctm-small:1", "m1", Docker26);
 
         request.Body["HostConfig"]!["RestartPolicy"]!.ToJsonString().ShouldBe("""{"Name":"no"}""");
         request.Body["HostConfig"]!["Runtime"]!.GetValue<string>().ShouldBe("runc");
@@ -25,7 +25,7 @@ public sealed class DockerCreateRequestTests
     {
         var settings = RecordedAnswers.Read(26, "full");
 
-        var request = DockerCreateRequest.Build(settings, "ctm-small:1", "m1", Docker26);
+        var request = DockerCreateRequest.Build(settings, [], "ctm-small:1", "m1", Docker26);
 
         request.Body["HostConfig"]!["NetworkMode"]!.GetValue<string>().ShouldBe("lan");
         var lan = request.Body["NetworkingConfig"]!["EndpointsConfig"]!["lan"]!;
@@ -42,7 +42,7 @@ public sealed class DockerCreateRequestTests
     [Fact]
     public void ConnectsOldDockerToTheOtherNetworksAfterwards()
     {
-        var request = DockerCreateRequest.Build(RecordedAnswers.Read(26, "full"), "ctm-small:1", "m1", Docker20);
+        var request = DockerCreateRequest.Build(RecordedAnswers.Read(26, "full"), [], "ctm-small:1", "m1", Docker20);
 
         request.Body["NetworkingConfig"]!["EndpointsConfig"]!.AsObject().Select(e => e.Key).ShouldBe(["lan"]);
         var (network, endpoint) = request.Connections.ShouldHaveSingleItem();
@@ -61,7 +61,7 @@ public sealed class DockerCreateRequestTests
         Option(settings, Docker26).ShouldBeNull();
 
         static string? Option(DockerSettings settings, Version api) =>
-            (string?)DockerCreateRequest.Build(settings, "x", "m1", api).Body["NetworkingConfig"]!["EndpointsConfig"]!["lan"]!["DriverOpts"]?["com.docker.network.endpoint.ifname"];
+            (string?)DockerCreateRequest.Build(settings, [], "x", "m1", api).Body["NetworkingConfig"]!["EndpointsConfig"]!["lan"]!["DriverOpts"]?["com.docker.network.endpoint.ifname"];
     }
 
     [Fact]
@@ -71,13 +71,13 @@ public sealed class DockerCreateRequestTests
         var mac = inspect["NetworkSettings"]!["Networks"]!["lan"]!["MacAddress"]!.GetValue<string>();
         var settings = RecordedAnswers.Read(inspect, 28, out _, [new NetworkLink { Name = "eth0", MacAddress = mac, Kind = "macvlan" }]);
 
-        DockerCreateRequest.Build(settings, "x", "m1", Docker28).Body["NetworkingConfig"]!["EndpointsConfig"]!["lan"]!["DriverOpts"].ShouldBeNull();
+        DockerCreateRequest.Build(settings, [], "x", "m1", Docker28).Body["NetworkingConfig"]!["EndpointsConfig"]!["lan"]!["DriverOpts"].ShouldBeNull();
     }
 
     [Fact]
     public void GivesTheMacAddressWhereOldDockerTakesIt()
     {
-        var request = DockerCreateRequest.Build(RecordedAnswers.Read(26, "plain"), "x", "m1", Docker20);
+        var request = DockerCreateRequest.Build(RecordedAnswers.Read(26, "plain"), [], "x", "m1", Docker20);
 
         request.Body["MacAddress"]!.GetValue<string>().ShouldBe("02:42:0a:4d:00:32");
         request.Body["NetworkingConfig"]!["EndpointsConfig"]!["lan"]!["MacAddress"].ShouldBeNull();
@@ -86,16 +86,16 @@ public sealed class DockerCreateRequestTests
     [Fact]
     public void DoesNotTakeTheEntryPointOfTheImageWhereTheContainerHasNone()
     {
-        DockerCreateRequest.Build(RecordedAnswers.Read(26, "plain"), "x", "m1", Docker26)
+        DockerCreateRequest.Build(RecordedAnswers.Read(26, "plain"), [], "x", "m1", Docker26)
             .Body["Entrypoint"]!.ToJsonString().ShouldBe("""[""]""");
-        DockerCreateRequest.Build(RecordedAnswers.Read(26, "full"), "x", "m1", Docker26)
+        DockerCreateRequest.Build(RecordedAnswers.Read(26, "full"), [], "x", "m1", Docker26)
             .Body["Entrypoint"]!.ToJsonString().ShouldBe("""["/bin/sleep"]""");
     }
 
     [Fact]
     public void StaysWithoutNetworkWhereTheContainerHasNone()
     {
-        var request = DockerCreateRequest.Build(RecordedAnswers.Read(26, "tty"), "x", "m1", Docker26);
+        var request = DockerCreateRequest.Build(RecordedAnswers.Read(26, "tty"), [], "x", "m1", Docker26);
 
         request.Body["HostConfig"]!["NetworkMode"]!.GetValue<string>().ShouldBe("none");
         request.Body["NetworkingConfig"].ShouldBeNull();
@@ -106,11 +106,11 @@ public sealed class DockerCreateRequestTests
     {
         var settings = RecordedAnswers.Read(26, "full");
 
-        var request = DockerCreateRequest.Build(settings, "x", "m1", Docker26);
+        var request = DockerCreateRequest.Build(settings, [], "x", "m1", Docker26);
 
         request.Body["Labels"]!.ToJsonString().ShouldBe("""{"tier":"front"}""");
         request.Body["HostConfig"]!["Annotations"]!.ToJsonString().ShouldBe("""{"com.example.team":"blue","org.containermigrate.migration":"m1"}""");
-        DockerCreateRequest.Build(settings, "x", "m1", Docker20).Body["HostConfig"]!["Annotations"]!.AsObject().Count.ShouldBe(1);
+        DockerCreateRequest.Build(settings, [], "x", "m1", Docker20).Body["HostConfig"]!["Annotations"]!.AsObject().Count.ShouldBe(1);
         settings.HostConfig["Annotations"]!.AsObject().Count.ShouldBe(1, "the settings themselves stay as they are");
     }
 }

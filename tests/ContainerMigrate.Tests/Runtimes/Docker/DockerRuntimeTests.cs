@@ -3,6 +3,7 @@ using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Linux.Runtimes.Docker;
 using ContainerMigrate.Linux.Runtimes.Oci;
+using ContainerMigrate.Linux.Volumes;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 using Microsoft.AspNetCore.Http;
@@ -36,7 +37,7 @@ public sealed class DockerRuntimeTests : IAsyncLifetime
 
         _runtime = new DockerRuntime(
             new DockerOptions { SocketPath = _dockerd.SocketPath, StateDirectory = _state.FullName, RemoveTimeout = TimeSpan.FromSeconds(5) },
-            Substitute.For<IContainerNetwork>(), new RestoreLayout(_state.FullName), RestoreTimeouts.Default, NullLogger<DockerRuntime>.Instance);
+            Substitute.For<IContainerNetwork>(), new HostDirectories([]), new RestoreLayout(_state.FullName), RestoreTimeouts.Default, NullLogger<DockerRuntime>.Instance);
     }
 
     public async ValueTask DisposeAsync()
@@ -66,7 +67,7 @@ public sealed class DockerRuntimeTests : IAsyncLifetime
     public async Task HasNoContainersWhereDockerIsNotInstalled()
     {
         using var runtime = new DockerRuntime(
-            new DockerOptions { SocketPath = "/nowhere/docker.sock" }, Substitute.For<IContainerNetwork>(), new RestoreLayout(), RestoreTimeouts.Default, NullLogger<DockerRuntime>.Instance);
+            new DockerOptions { SocketPath = "/nowhere/docker.sock" }, Substitute.For<IContainerNetwork>(), new HostDirectories([]), new RestoreLayout(), RestoreTimeouts.Default, NullLogger<DockerRuntime>.Instance);
 
         (await runtime.FindAsync("web", Cancel)).ShouldBeEmpty();
         (await runtime.GetStatusAsync(Cancel)).Available.ShouldBeFalse();

@@ -1,0 +1,25 @@
+using ContainerMigrate.Containers;
+using ContainerMigrate.Volumes;
+
+namespace ContainerMigrate.Linux.Volumes;
+
+/// <summary>What this host has where a mount of an arriving container would go.</summary>
+internal static class BindPlaces
+{
+    /// <param name="directory">Null: the mount's own source.</param>
+    public static async Task<MountFacts> LookAsync(IHostDirectories directories, MountDescription mount, CancellationToken cancellationToken, string? directory = null)
+    {
+        var path = directory ?? mount.Source;
+        return FactsOf(mount, directories.Look(path, followLink: false)) with
+        {
+            Directory = path,
+            SeesToken = mount.Token.Length > 0 && await directories.SeesTokenAsync(path, mount.Token, cancellationToken),
+            IsIdentical = mount.Fingerprint.Length > 0 && await directories.FingerprintAsync(path, cancellationToken) == mount.Fingerprint,
+        };
+    }
+
+    public static MountFacts FactsOf(MountDescription mount, HostPlace place) => new()
+    {
+        Target = mount.Target, Kind = place.Kind, IsAllowed = place.IsAllowed, FileSystem = place.FileSystem, FreeBytes = place.FreeBytes, FreeEntries = place.FreeEntries,
+    };
+}
