@@ -23,7 +23,7 @@ _ctmigrate() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
     case $word in
-      --socket | --skip | --mode | --max-downtime | --on-stall | --deadline | --freeze-timeout | --code) ((i++)) ;;
+      --socket | --skip | --volume | --mode | --max-downtime | --on-stall | --deadline | --freeze-timeout | --code) ((i++)) ;;
       -*) ;;
       *)
         if [[ -z $verb ]]; then
@@ -41,7 +41,7 @@ _ctmigrate() {
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --mode) mapfile -t COMPREPLY < <(compgen -W 'auto precopy stop-and-copy' -- "$current"); return ;;
     --on-stall) mapfile -t COMPREPLY < <(compgen -W 'accept abort throttle' -- "$current"); return ;;
-    --max-downtime | --deadline | --freeze-timeout | --code) return ;;
+    --volume | --max-downtime | --deadline | --freeze-timeout | --code) return ;;
     --skip)
       local done_part=''
       [[ $current != *,* ]] || done_part=${current%,*},
@@ -54,8 +54,8 @@ _ctmigrate() {
   local options='--help --socket' operand=''
   case $verb in
     '') options+=' --version' operand=$verbs ;;
-    check) options+=' --skip --json' ;;&
-    migrate) options+=' --dry-run --mode --max-downtime --on-stall --skip --deadline --freeze-timeout --detach --json' ;;&
+    check) options+=' --volume --skip --json' ;;&
+    migrate) options+=' --dry-run --mode --max-downtime --on-stall --volume --keep-volumes --skip --deadline --freeze-timeout --detach --json' ;;&
     check | migrate)
       case $operands in
         0) operand=$(_ctmigrate_containers) ;;

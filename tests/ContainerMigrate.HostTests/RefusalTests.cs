@@ -149,18 +149,10 @@ public sealed class RefusalTests(LabFixture lab) : HostTest(lab)
     }
 
     [Fact]
-    public async Task BindMount()
+    public async Task BindMountOfASystemDirectory()
     {
         await StartAsync("-v", "/etc:/outside:ro");
-        await ShouldBeRefusedAsync(Container, H2, "h1: mounts: /outside is bind /etc");
-    }
-
-    [Fact]
-    public async Task NamedVolume()
-    {
-        AtTheEnd(() => H1.ShellAsync("docker rm -f web >/dev/null; docker volume rm data"));
-        await StartAsync("-v", "data:/data");
-        await ShouldBeRefusedAsync(Container, H2, "h1: mounts: /data is volume data");
+        await ShouldBeRefusedAsync(Container, H2, "h2: mounts: /outside: containers from elsewhere may not use /etc here");
     }
 
     [Fact]
@@ -177,7 +169,7 @@ public sealed class RefusalTests(LabFixture lab) : HostTest(lab)
         await StartAsync("--privileged", "-v", "/etc:/outside:ro");
         await H2.RunAsync("docker", "create", "--name", Container, "ctm-small:1");
         var errors = await RefusalsAsync(Container, H2);
-        foreach (var check in (string[])["h2: name: ", "h1: mounts: ", "h1: privileged: "])
+        foreach (var check in (string[])["h2: name: ", "h2: mounts: ", "h1: privileged: "])
         {
             errors.Count(l => l.Contains(check, StringComparison.Ordinal)).ShouldBe(1, string.Join('\n', errors));
         }

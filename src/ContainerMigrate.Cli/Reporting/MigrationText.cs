@@ -75,6 +75,12 @@ internal static class MigrationText
         return result.WireBytes > 0 && result.WireBytes != result.SentBytes ? $"{text} ({ByteSize.Format(result.WireBytes)} on the wire)" : text;
     }
 
+    /// <summary><c>files: 2.1 GiB in 3 rounds, 91 KiB in the pause</c>; null where there were none.</summary>
+    public static string? Files(MigrationResult result) =>
+        result.FilesAheadBytes + result.FilesInPauseBytes > 0
+            ? $"files: {ByteSize.Format(result.FilesAheadBytes)} in {(result.FileRounds == 1 ? "1 round" : $"{result.FileRounds} rounds")}, {ByteSize.Format(result.FilesInPauseBytes)} in the pause"
+            : null;
+
     /// <summary><c>pause in ms: freeze 20, dump 60, copy 30, restore 120; predicted 240</c>; null when the parts are not known.</summary>
     public static string? PauseParts(MigrationResult result)
     {

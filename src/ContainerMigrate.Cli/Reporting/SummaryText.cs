@@ -32,6 +32,11 @@ internal static class SummaryText
             WriteFolded(streams, $"  {parts}", "    ");
         }
 
+        if (MigrationText.Files(result) is { } files)
+        {
+            WriteFolded(streams, $"  {files}", "    ");
+        }
+
         if (MigrationText.KeptPackets(result) is { } packets)
         {
             WriteFolded(streams, $"  {packets}", "    ");

@@ -13,7 +13,7 @@ internal static class BindPlaces
         return FactsOf(mount, directories.Look(path, followLink: false)) with
         {
             Directory = path,
-            SeesToken = mount.Token.Length > 0 && await directories.SeesTokenAsync(path, mount.Token, cancellationToken),
+            SeesToken = mount.Token.Length > 0 ? await directories.SeesTokenAsync(path, mount.Token, cancellationToken) : null,
             IsIdentical = mount.Fingerprint.Length > 0 && await directories.FingerprintAsync(path, cancellationToken) == mount.Fingerprint,
         };
     }

@@ -29,13 +29,14 @@ internal sealed class ArrivingFiles(MigrationEnvironment environment, ArrivingVo
             if (header[0] == TreesFormat.Volume)
             {
                 await source.ReadExactlyAsync(header.AsMemory(1), cancellationToken);
-                await UnpackAsync(volumes.DirectoryOf(BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(1))));
+                var directory = volumes.DirectoryOf(BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(1)));
+                await RoomWatch.RunAsync(environment, directory, token => UnpackAsync(directory, token), cancellationToken);
                 continue;
             }
 
             if (header[0] == TreesFormat.Layer)
             {
-                await UnpackAsync(container.WritableLayerDirectory);
+                await UnpackAsync(container.WritableLayerDirectory, cancellationToken);
             }
             else if (header[0] != TreesFormat.End)
             {
@@ -45,11 +46,12 @@ internal sealed class ArrivingFiles(MigrationEnvironment environment, ArrivingVo
             return new StreamReply(entries, bytes);
         }
 
-        async Task UnpackAsync(string directory)
+        async Task<CopyTotals> UnpackAsync(string directory, CancellationToken token)
         {
-            var totals = await environment.Copier.ReceiveChangesAsync(directory, source, Math.Min(_left, maxBytes), cancellationToken);
+            var totals = await environment.Copier.ReceiveChangesAsync(directory, source, Math.Min(_left, maxBytes), token);
             _left -= totals.ContentBytes;
             (entries, bytes) = (entries + totals.Entries, bytes + totals.ContentBytes);
+            return totals;
         }
     }
 

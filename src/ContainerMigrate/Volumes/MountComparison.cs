@@ -49,7 +49,7 @@ public static class MountComparison
                 $"--volume {mount.Name}=replace puts it aside and removes it after the move; --volume {mount.Name}=skip uses it as it is"),
             VolumeActions.Replace when !isFree && fact.Kind != PlaceKind.Directory => ($"{Described(mount)} is no directory here", null),
             VolumeActions.Shared or VolumeActions.Skip when fact.Kind == PlaceKind.Missing => ($"there is no {Described(mount)} here", mount.Kind == "volume" ? "docker volume create" : "mount or make it"),
-            VolumeActions.Shared when mount.Token.Length > 0 && !fact.SeesToken => (
+            VolumeActions.Shared when fact.SeesToken == false => (
                 $"{Described(mount)} here is not the one of the source: a file that was made there does not appear", $"--volume {mount.Name}=copy, or skip to use what is here all the same"),
             VolumeActions.Same when !fact.IsIdentical => ($"{Described(mount)} is not the same here", null),
             _ => default,

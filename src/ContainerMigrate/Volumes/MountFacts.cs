@@ -14,8 +14,8 @@ public sealed record MountFacts
     /// <summary>False where this host's configuration does not let arriving containers use that place.</summary>
     public bool IsAllowed { get; init; }
 
-    /// <summary>The source's token is seen.</summary>
-    public bool SeesToken { get; init; }
+    /// <summary>Whether the source's token is seen; null when it has left none.</summary>
+    public bool? SeesToken { get; init; }
 
     /// <summary>It has the source's fingerprint.</summary>
     public bool IsIdentical { get; init; }

@@ -21,16 +21,22 @@ public sealed class LabContainer
     /// <param name="runtime">`docker` or `runc`.</param>
     /// <param name="image">Image of Docker; with runc its files are the bundle's.</param>
     /// <param name="environment">NAME=VALUE.</param>
-    public static async Task<LabContainer> StartAsync(LabHost host, string runtime, string name, string image, IReadOnlyList<string> command, params string[] environment)
+    public static Task<LabContainer> StartAsync(LabHost host, string runtime, string name, string image, IReadOnlyList<string> command, params string[] environment) =>
+        StartAsync(host, runtime, name, image, command, [], environment);
+
+    /// <inheritdoc cref="StartAsync(LabHost, string, string, string, IReadOnlyList{string}, string[])"/>
+    /// <param name="volumes">As for `docker run -v`; with runc directories of the host only, SOURCE:TARGET.</param>
+    public static async Task<LabContainer> StartAsync(
+        LabHost host, string runtime, string name, string image, IReadOnlyList<string> command, IReadOnlyList<string> volumes, IReadOnlyList<string> environment)
     {
         ArgumentNullException.ThrowIfNull(host);
         if (runtime == "docker")
         {
-            await host.DockerRunAsync(name, ["--network", "lan", "--ip", IPv4, "--ip6", IPv6, .. environment.SelectMany(e => (string[])["-e", e]), image, .. command]);
+            await host.DockerRunAsync(name, ["--network", "lan", "--ip", IPv4, "--ip6", IPv6, .. environment.SelectMany(e => (string[])["-e", e]), .. volumes.SelectMany(v => (string[])["-v", v]), image, .. command]);
         }
         else
         {
-            await using var bundle = new LabProcess(LabFixture.Program("bundle"), [host.Name, name, .. environment, "--", image, .. command]);
+            await using var bundle = new LabProcess(LabFixture.Program("bundle"), [host.Name, name, .. volumes.SelectMany(v => (string[])["-v", v]), .. environment, "--", image, .. command]);
             (await bundle.WaitAsync(TimeSpan.FromSeconds(60))).Checked();
         }
 

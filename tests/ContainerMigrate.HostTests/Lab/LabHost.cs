@@ -46,6 +46,8 @@ public sealed class LabHost(string name) : LabMember(name)
     public Task RemoveContainersAsync() => ShellAsync("""
         containers=$(docker ps -aq)
         [ -z "$containers" ] || docker rm -f -v $containers >/dev/null
+        volumes=$(docker volume ls -q)
+        [ -z "$volumes" ] || docker volume rm $volumes >/dev/null
         # Sockets of killed processes keep a namespace for minutes, and with it an address that the next test uses: its links go first.
         for name in $(ls /run/netns 2>/dev/null); do ip -n "$name" link del eth0 2>/dev/null || true; done
         mkdir -p /run/runc
@@ -57,6 +59,7 @@ public sealed class LabHost(string name) : LabMember(name)
           ip netns del "${bundle##*/}" 2>/dev/null || true
           rm -rf "$bundle"
         done
+        rm -rf /srv/*
         """);
 
     /// <summary>Everything on the host that a migration could leave behind: see <see cref="Leftovers"/>.</summary>

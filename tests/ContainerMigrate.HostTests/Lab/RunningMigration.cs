@@ -38,6 +38,9 @@ public sealed class RunningMigration : IAsyncDisposable
         _ => _process.WaitForOutputAsync(l => Field(l, "phase") == "Frozen"),
     };
 
+    /// <summary>Returns when files are on the way.</summary>
+    public Task SendsFilesAsync() => _process.WaitForOutputAsync(l => Field(l, "activity").StartsWith("sending files", StringComparison.Ordinal) && JsonNode.Parse(l)!["sent_bytes"]?.GetValue<long>() > 0, TimeSpan.FromSeconds(30));
+
     /// <summary>Ctrl-C.</summary>
     public void Interrupt() => _process.Interrupt();
 

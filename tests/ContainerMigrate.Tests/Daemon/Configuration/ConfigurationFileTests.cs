@@ -20,7 +20,7 @@ public sealed partial class ConfigurationFileTests
               "peer_advertise": "[2001:db8::7]",
               "host_name": "h1", "peer_listen": ["10.0.0.1", "::1"], "peer_port": 7441, "socket": "/run/x.sock",
               "state_dir": "/srv/ct", "log_file": "", "log_level": "debug", "freeze_timeout": "1500ms", "deadline": "2h",
-              "gate_timeout": "30s", "lease": "2m", "bandwidth": "2.5Gbit", "runc_roots": ["/run/runc", "/run/user/0/runc"],
+              "gate_timeout": "30s", "lease": "2m", "bandwidth": "2.5Gbit", "runc_roots": ["/run/runc", "/run/user/0/runc"], "bind_roots": ["/srv/apps"],
               "docker_socket": "/run/d.sock", "criu": "/opt/criu",
             }
             """);
@@ -39,6 +39,7 @@ public sealed partial class ConfigurationFileTests
         options.Lease.ShouldBe(TimeSpan.FromMinutes(2));
         options.BandwidthBitsPerSecond.ShouldBe(2_500_000_000);
         options.RuncRoots.ShouldBe(["/run/runc", "/run/user/0/runc"]);
+        options.BindRoots.ShouldBe(["/srv/apps"]);
         options.DockerSocket.ShouldBe("/run/d.sock");
         options.CriuPath.ShouldBe("/opt/criu");
     }
@@ -73,6 +74,8 @@ public sealed partial class ConfigurationFileTests
     [InlineData("bandwidth", "\"fast\"")]
     [InlineData("bandwidth", "\"0Mbit\"")]
     [InlineData("runc_roots", "[\"run\"]")]
+    [InlineData("bind_roots", "[\"/\"]")]
+    [InlineData("bind_roots", "[\"srv\"]")]
     [InlineData("docker_socket", "false")]
     [InlineData("criu", "\"bin/criu\"")]
     public void WrongValueNamesFileKeyValueAndWhatIsAllowed(string key, string value)
@@ -143,7 +146,8 @@ public sealed partial class ConfigurationFileTests
         public bool Equals(DaemonOptions? x, DaemonOptions? y) =>
             x!.PeerListen.SequenceEqual(y!.PeerListen)
             && x.RuncRoots.SequenceEqual(y.RuncRoots)
-            && x == (y with { PeerListen = x.PeerListen, RuncRoots = x.RuncRoots });
+            && x.BindRoots.SequenceEqual(y.BindRoots)
+            && x == (y with { PeerListen = x.PeerListen, RuncRoots = x.RuncRoots, BindRoots = x.BindRoots });
 
         public int GetHashCode(DaemonOptions options) => options.HostName.GetHashCode(StringComparison.Ordinal);
     }

@@ -280,12 +280,16 @@ public sealed class DockerRuntimeTests : IAsyncLifetime
         _dockerd.Answer("GET /containers/json", """[{"Id":"aaaaaaaaaaaa","Names":["/plain"],"State":"created"}]""");
         _dockerd.Answer("GET /containers/aaaaaaaaaaaa/json", """{"HostConfig":{"Annotations":{"org.containermigrate.migration":"m1"}},"State":{"Running":false}}""");
         _dockerd.Answer("DELETE /containers/aaaaaaaaaaaa", "");
+        _dockerd.Answer("GET /volumes", """
+            {"Volumes":[{"Name":"made","Labels":{"org.containermigrate.migration":"m1"}},{"Name":"other","Labels":{"org.containermigrate.migration":"m3"}},{"Name":"plain","Labels":null}]}
+            """);
+        _dockerd.Answer("DELETE /volumes/made", "");
 
         await _runtime.RemoveTracesAsync(Manifest("plain"), "m2", Cancel);
         _dockerd.Asked.ShouldNotContain(r => r.StartsWith("DELETE", StringComparison.Ordinal));
 
         await _runtime.RemoveTracesAsync(Manifest("plain"), "m1", Cancel);
-        _dockerd.Asked.ShouldContain("DELETE /v1.45/containers/aaaaaaaaaaaa?force=1&v=1");
+        _dockerd.Asked.Where(r => r.StartsWith("DELETE", StringComparison.Ordinal)).ShouldBe(["DELETE /v1.45/containers/aaaaaaaaaaaa?force=1&v=1", "DELETE /v1.45/volumes/made"]);
     }
 
     private void PutImage()

@@ -1,0 +1,191 @@
+using ContainerMigrate.HostTests.Lab;
+
+namespace ContainerMigrate.HostTests;
+
+/// <summary>Files outside of the container, in volumes and in directories of the host, go along while they are written; nothing that the destination has is touched.</summary>
+public sealed class VolumeTests(LabFixture lab) : HostTest(lab)
+{
+    private const string Container = "keeper";
+
+    [Theory]
+    [InlineData("docker", "named:/named", "/anonymous", "/srv/fire/data:/bound")]
+    [InlineData("runc", "/srv/fire/data:/bound")]
+    public async Task EveryFileIsWhatItWasThereAndBack(string runtime, params string[] volumes)
+    {
+        string[] targets = [.. volumes.Select(v => v[(v.LastIndexOf(':') + 1)..])];
+        await H1.ShellAsync("mkdir -p /srv/fire/data; chown 1234:4321 /srv/fire/data; chmod 2770 /srv/fire/data");
+        // Each in a process of its own: names are linked and renamed within one file system.
+        const string All = "program=$0 port=9100; for root; do ROOT=$root PORT=$port python3 -u -c \"$program\" & port=$((port + 1)); done; wait";
+        await LabContainer.StartAsync(H1, runtime, Container, "ctm-small:1", ["sh", "-c", All, FireProgram.Text, .. targets], volumes, []);
+        var clients = await Task.WhenAll(targets.Select((_, i) => FireClient.ConnectAsync(Client, 9100 + i)));
+        try
+        {
+            await Task.Delay(TimeSpan.FromSeconds(2), TestContext.Current.CancellationToken); // some hundred files each
+            foreach (var (from, to) in ((LabHost, LabHost)[])[(H1, H2), (H2, H1)])
+            {
+                var moved = await from.MigrateAsync(Container, to);
+                moved.ShouldBeDone();
+                moved.FilesInPauseBytes.ShouldBeInRange(0, moved.FilesAheadBytes / 2);
+
+                await Task.WhenAll(clients.Select(c => c.ShouldFindAllRightAsync()));
+                (await to.RunAsync("stat", "-c", "%u %g %a", "/srv/fire/data")).ShouldBe("1234 4321 2770");
+                (await from.ShellAsync("docker volume ls -q; ls /srv/fire")).ShouldBeEmpty("what the source has kept");
+                await from.RunAsync("rmdir", "/srv/fire");
+            }
+        }
+        finally
+        {
+            foreach (var client in clients)
+            {
+                await client.DisposeAsync();
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("data:/data", "docker volume create data >/dev/null; echo old >/var/lib/docker/volumes/data/_data/file", "/var/lib/docker/volumes/data/_data", "volume data exists here and is not empty")]
+    [InlineData("/srv/data:/data", "mkdir /srv/data; echo old >/srv/data/file", "/srv/data", "/srv/data exists here and is not empty")]
+    public async Task WhatTheDestinationHasIsReplacedOnlyWhenTheOperatorSaysSo(string volume, string make, string directory, string reason)
+    {
+        await StartWriterAsync(volume);
+        await H2.ShellAsync(make);
+        var there = await H2.LeftoversAsync();
+
+        var refused = await H1.MigrateAsync(Container, H2);
+        refused.ExitCode.ShouldBe(10);
+        refused.ErrorLines.ShouldContain(l => l.StartsWith($"ctmigrate: h2: mounts: /data: {reason}", StringComparison.Ordinal));
+        (await H2.RunAsync("cat", directory + "/file")).ShouldBe("old");
+
+        await using (var held = await HoldAsync("--volume", "/data=replace"))
+        {
+            (await H2.RunAsync("ls", "-A", directory)).ShouldNotContain("file");
+            held.Interrupt();
+            (await held.EndAsync()).ShouldHaveBeenCancelled("pre-copy");
+        }
+
+        await ShouldBeAsBeforeAsync(H2, there);
+        (await H2.RunAsync("cat", directory + "/file")).ShouldBe("old");
+
+        (await H1.MigrateAsync(Container, H2, "--volume", "/data=replace")).ShouldBeDone();
+        (await H2.RunAsync("ls", "-A", directory)).ShouldBe("big\nlog");
+        (await H2.ShellAsync($"ls -d {directory}*")).ShouldBe(directory, "what was put aside");
+    }
+
+    [Fact]
+    public async Task EmptyDirectoryThatWasThereIsFilledAndGivenBack()
+    {
+        await StartWriterAsync("/srv/data:/data");
+        await H2.ShellAsync("mkdir /srv/data; chown 77:88 /srv/data; chmod 701 /srv/data");
+        await using (var held = await HoldAsync())
+        {
+            (await H2.RunAsync("ls", "/srv/data")).ShouldNotBeEmpty();
+            held.Interrupt();
+            (await held.EndAsync()).ShouldHaveBeenCancelled("pre-copy");
+        }
+
+        (await H2.ShellAsync("stat -c '%u %g %a' /srv/data; ls -A /srv/data")).ShouldBe("77 88 701");
+        (await H1.MigrateAsync(Container, H2)).ShouldBeDone();
+    }
+
+    [Fact]
+    public async Task DestinationWithoutRoomIsRefusedAndAFullOneRollsBack()
+    {
+        await StartWriterAsync("/srv/small/data:/data");
+        await H2.RunAsync("mkdir", "/srv/small");
+        await MountAsync(H2, "-t tmpfs -o size=24m tmpfs", "/srv/small");
+        var refused = await H1.MigrateAsync(Container, H2);
+        refused.ExitCode.ShouldBe(10);
+        refused.ErrorLines.ShouldContain(l => l.Contains("h2: disk: not enough room for /data: 24 MiB free", StringComparison.Ordinal));
+
+        await H2.RunAsync("mount", "-o", "remount,size=40m", "/srv/small");
+        await using (var held = await HoldAsync())
+        {
+            await H2.RunAsync("mount", "-o", "remount,size=14m", "/srv/small");
+            await CrawlingLink.EndAsync(H1);
+            (await held.EndAsync()).ShouldHaveFailed(H2, "transfer", "no space left for /srv/small/data");
+        }
+
+        (await H2.RunAsync("ls", "-A", "/srv/small")).ShouldBeEmpty();
+        (await H1.StateAsync(Container)).ShouldBe("running");
+    }
+
+    [Theory]
+    [InlineData("data:/data")]
+    [InlineData("/data")]
+    [InlineData("/srv/deep/data:/data")]
+    public async Task DaemonThatIsKilledLeavesNothing(string volume)
+    {
+        var there = await H2.LeftoversAsync();
+        await StartWriterAsync(volume);
+        AtTheEnd(() => H2.DaemonAsync("start"));
+        await using (var held = await HoldAsync())
+        {
+            (await H2.LeftoversAsync()).DifferenceTo(there).ShouldContain(l => l.StartsWith("+ volume", StringComparison.Ordinal) || l == "+ served /srv/deep/data");
+            await H2.DaemonAsync("kill");
+            (await held.EndAsync()).ShouldHaveFailed(H2, "pre-copy", "h2 does not answer");
+        }
+
+        await H2.DaemonAsync("start");
+        await ShouldBeAsBeforeAsync(H2, there);
+        (await H1.MigrateAsync(Container, H2)).ShouldBeDone();
+    }
+
+    [Theory]
+    [InlineData("data:/data", "data:/theirs:ro")]
+    [InlineData("/srv/data:/data", "/srv:/theirs")]
+    public async Task VolumeOfAnotherRunningContainerIsRefused(string volume, string other)
+    {
+        await StartWriterAsync(volume);
+        await H1.DockerRunAsync("other", "--network", "none", "-v", other, "ctm-small:1", "sleep", "infinity");
+        var refused = await H1.MigrateAsync(Container, H2);
+        refused.ExitCode.ShouldBe(10);
+        refused.ErrorLines.ShouldContain(l => l.StartsWith("ctmigrate: h1: mounts: /data ", StringComparison.Ordinal) && l.Contains("in use by container other", StringComparison.Ordinal));
+
+        await H1.RunAsync("docker", "stop", "-t", "0", "other");
+        (await H1.MigrateAsync(Container, H2)).ShouldBeDone();
+    }
+
+    [Fact]
+    public async Task OperatorsWordAboutAMountIsKept()
+    {
+        await H1.ShellAsync("mkdir -p /srv/left /srv/fresh; echo mine | tee /srv/left/file >/srv/fresh/file");
+        await H2.ShellAsync("mkdir -p /srv/left; echo theirs >/srv/left/file");
+        await H1.DockerRunAsync(
+            Container, "--network", "lan", "--ip", LabContainer.IPv4, "-v", "/srv/left:/left", "-v", "/srv/fresh:/fresh", "-v", "/etc/passwd:/same:ro", "--tmpfs", "/memory", "ctm-small:1", "sleep", "infinity");
+        var shared = await H1.MigrateAsync(Container, H2, "--volume", "/left=shared", "--volume", "/fresh=empty");
+        shared.ErrorLines.ShouldContain(l => l.StartsWith("ctmigrate: h2: mounts: /left: /srv/left here is not the one of the source", StringComparison.Ordinal));
+        var check = await H1.RunAsync("ctmigrate", "check", Container, H2.Name, "--volume", "/left=skip", "--volume", "/fresh=empty");
+        foreach (var line in (string[])["/left (/srv/left)    as it is on the destination", "/fresh (/srv/fresh)  empty on the destination", "/same (/etc/passwd)  the same on both hosts: nothing to copy", "/memory              goes with the container's memory"])
+        {
+            check.ShouldContain(line);
+        }
+
+        (await H1.MigrateAsync(Container, H2, "--volume", "/left=skip", "--volume", "/fresh=empty")).ShouldBeDone();
+
+        (await H2.RunAsync("docker", "exec", Container, "sh", "-c", "cat /left/file; ls -A /fresh")).ShouldBe("theirs");
+        (await H1.ShellAsync("cat /srv/left/file /srv/fresh/file")).ShouldBe("mine\nmine", "nothing of it has gone");
+    }
+
+    // Writes a line each moment, and has 16 MiB besides.
+    private async Task StartWriterAsync(string volume)
+    {
+        AtTheEnd(() => CrawlingLink.EndAsync(H1));
+        if (volume.StartsWith("/srv", StringComparison.Ordinal))
+        {
+            await H1.RunAsync("mkdir", "-p", volume.Split(':')[0]);
+        }
+
+        await LabContainer.StartAsync(
+            H1, "docker", Container, "ctm-small:1", ["sh", "-c", "dd if=/dev/urandom of=/data/big bs=1M count=16; echo ready; while sleep 0.05; do echo line >>/data/log; done"], [volume], []);
+        await H1.WaitForLogAsync(Container, "ready");
+    }
+
+    /// <summary>Starts to move it, and returns while its volume is on the way, which takes seconds.</summary>
+    private async Task<RunningMigration> HoldAsync(params string[] options)
+    {
+        await CrawlingLink.BeginAsync(H1);
+        var migration = await RunningMigration.StartAsync(H1, Container, H2, options);
+        await migration.SendsFilesAsync();
+        return migration;
+    }
+}
