@@ -13,14 +13,17 @@ internal sealed class ContainerFiles
     private readonly DirectoryCursor _tree;
     private readonly ulong _treeDevice;
     private readonly FileStatus _root;
+    private readonly bool _isMounted;
 
     /// <param name="tree">At its root.</param>
     /// <param name="initPid">A process that has the container's root.</param>
-    public ContainerFiles(DirectoryCursor tree, int initPid)
+    /// <param name="mountPoint">Where the tree is mounted in the container; null for the root's own files.</param>
+    public ContainerFiles(DirectoryCursor tree, int initPid, string? mountPoint = null)
     {
         _tree = tree;
         _treeDevice = tree.Root.GetStatus().Device;
-        _ = TryGetStatus($"/proc/{initPid}/root", 0, out _root);
+        _isMounted = mountPoint is not null;
+        _ = TryGetStatus($"/proc/{initPid}/root{mountPoint}", 0, out _root);
     }
 
     /// <summary>Whether a descriptor or mapping, given as its link in /proc, may be written to.</summary>
@@ -44,6 +47,12 @@ internal sealed class ContainerFiles
             if (status.Device == _treeDevice)
             {
                 return status.Inode;
+            }
+
+            if (_isMounted)
+            {
+                // Of its mount and not of its device: another subvolume, or another layer of an overlay.
+                return status.MountId == _root.MountId ? null : 0;
             }
 
             if (status.Device != _root.Device && status.MountId != _root.MountId)
@@ -86,7 +95,7 @@ internal sealed class ContainerFiles
     // What only a server knows (FUSE, NFS) is not asked for: it may be frozen itself.
     private static unsafe bool TryGetStatus(string path, int flags, out FileStatus status)
     {
-        fixed (byte* name = Encoding.ASCII.GetBytes(path + '\0'))
+        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
         fixed (FileStatus* result = &status)
         {
             return FileCalls.Statx(FileCalls.CurrentDirectory, name, flags | FileCalls.DoNotSync, FileCalls.StatisticsMask | FileCalls.MountIdMask, result) == 0;

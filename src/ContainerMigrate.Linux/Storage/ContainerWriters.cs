@@ -32,10 +32,11 @@ internal sealed class ContainerWriters
     /// <param name="tree">Root of its files.</param>
     /// <param name="cgroupDirectory">Of the container.</param>
     /// <param name="initPid">Whose root is the container's.</param>
-    public static ContainerWriters Find(DirectoryCursor tree, string cgroupDirectory, int initPid)
+    /// <param name="mountPoint">Where it is mounted in the container; null for the root's own files.</param>
+    public static ContainerWriters Find(DirectoryCursor tree, string cgroupDirectory, int initPid, string? mountPoint = null)
     {
         var writers = new ContainerWriters();
-        var place = new ContainerFiles(tree, initPid);
+        var place = new ContainerFiles(tree, initPid, mountPoint);
         var seen = new HashSet<int>();
         for (var pass = 0; ; pass++)
         {

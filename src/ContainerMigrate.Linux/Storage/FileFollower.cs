@@ -7,9 +7,10 @@ namespace ContainerMigrate.Linux.Storage;
 public sealed class FileFollower : IFileFollower
 {
     /// <inheritdoc/>
-    public IFollowedTree Follow(SourceContainer container, string directory)
+    public IFollowedTree Follow(SourceContainer container, MountDescription? mount)
     {
         ArgumentNullException.ThrowIfNull(container);
-        return new FollowedTree(directory, tree => ContainerWriters.Find(tree, container.CgroupDirectory, container.InitPid));
+        var directory = mount is null ? container.WritableLayerDirectory : container.MountDirectories[mount.Target];
+        return new FollowedTree(directory, tree => ContainerWriters.Find(tree, container.CgroupDirectory, container.InitPid, mount?.Target));
     }
 }

@@ -41,10 +41,20 @@ internal sealed partial class DepartingVolumes(MigrationEnvironment environment,
 
         foreach (var claim in journal.Value(JournalKeys.DepartingDirectories) is { } node ? node.Deserialize(JournalJson.Default.IReadOnlyListDirectoryClaim) ?? [] : [])
         {
-            environment.Directories.Remove(claim);
+            try
+            {
+                environment.Directories.Remove(claim);
+            }
+            catch (IOException e)
+            {
+                LogLeft(claim.Path, e.Message); // something is mounted in it, or cannot be removed at all: trying again does not help
+            }
         }
     }
 
     [LoggerMessage(LogLevel.Warning, "volume {Volume} stays here as it was: another container has it")]
     private partial void LogStays(string volume);
+
+    [LoggerMessage(LogLevel.Warning, "not all of {Directory} could be removed here: {Reason}")]
+    private partial void LogLeft(string directory, string reason);
 }

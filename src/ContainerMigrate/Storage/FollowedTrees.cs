@@ -10,8 +10,8 @@ internal sealed class FollowedTrees : IFollowedTree
 
     public FollowedTrees(IFileFollower follower, SourceContainer container)
     {
-        var volumes = container.Manifest.GetCopiedMounts().Select((m, i) => new Followed(follower.Follow(container, container.MountDirectories[m.Target]), i));
-        _trees = [.. volumes, new Followed(follower.Follow(container, container.WritableLayerDirectory), Number: null)];
+        var volumes = container.Manifest.GetCopiedMounts().Select((m, i) => new Followed(follower.Follow(container, m), i));
+        _trees = [.. volumes, new Followed(follower.Follow(container, mount: null), Number: null)];
     }
 
     /// <summary>Null when any of them can be sent ahead; the others then go in the pause.</summary>

@@ -5,10 +5,9 @@ namespace ContainerMigrate.Storage;
 /// <summary>Sends a running container's files ahead, and then again and again what has changed.</summary>
 public interface IFileFollower
 {
-    /// <summary>Begins to follow a tree that a container's processes write to; nothing has been sent of it.</summary>
-    /// <param name="container">Whose processes those are.</param>
-    /// <param name="directory">Its writable layer, or a directory that is mounted into it.</param>
-    IFollowedTree Follow(SourceContainer container, string directory);
+    /// <summary>Begins to follow a container's writable layer, or what is mounted into it; nothing has been sent of it.</summary>
+    /// <param name="mount">One that has files; null for the layer.</param>
+    IFollowedTree Follow(SourceContainer container, MountDescription? mount);
 }
 
 /// <summary>

@@ -195,7 +195,7 @@ internal sealed class DaemonLife :
         return new CopyTotals(1, content.Length);
     }
 
-    public IFollowedTree Follow(SourceContainer container, string directory) => new FollowedFiles(this);
+    public IFollowedTree Follow(SourceContainer container, MountDescription? mount) => new FollowedFiles(this);
 
     public async Task SendAsync(string directory, Task written, Stream destination, IProgress<long>? progress, CancellationToken cancellationToken)
     {
