@@ -1,9 +1,10 @@
+using System.Text.RegularExpressions;
 using ContainerMigrate.HostTests.Lab;
 
 namespace ContainerMigrate.HostTests;
 
 /// <summary>Files outside of the container, in volumes and in directories of the host, go along while they are written; nothing that the destination has is touched.</summary>
-public sealed class VolumeTests(LabFixture lab) : HostTest(lab)
+public sealed partial class VolumeTests(LabFixture lab) : HostTest(lab)
 {
     private const string Container = "keeper";
 
@@ -66,6 +67,7 @@ public sealed class VolumeTests(LabFixture lab) : HostTest(lab)
         await ShouldBeAsBeforeAsync(H2, there);
         (await H2.RunAsync("cat", directory + "/file")).ShouldBe("old");
 
+        await CrawlingLink.EndAsync(H1);
         (await H1.MigrateAsync(Container, H2, "--volume", "/data=replace")).ShouldBeDone();
         (await H2.RunAsync("ls", "-A", directory)).ShouldBe("big\nlog");
         (await H2.ShellAsync($"ls -d {directory}*")).ShouldBe(directory, "what was put aside");
@@ -84,6 +86,7 @@ public sealed class VolumeTests(LabFixture lab) : HostTest(lab)
         }
 
         (await H2.ShellAsync("stat -c '%u %g %a' /srv/data; ls -A /srv/data")).ShouldBe("77 88 701");
+        await CrawlingLink.EndAsync(H1);
         (await H1.MigrateAsync(Container, H2)).ShouldBeDone();
     }
 
@@ -127,6 +130,7 @@ public sealed class VolumeTests(LabFixture lab) : HostTest(lab)
 
         await H2.DaemonAsync("start");
         await ShouldBeAsBeforeAsync(H2, there);
+        await CrawlingLink.EndAsync(H1);
         (await H1.MigrateAsync(Container, H2)).ShouldBeDone();
     }
 
@@ -154,8 +158,13 @@ public sealed class VolumeTests(LabFixture lab) : HostTest(lab)
             Container, "--network", "lan", "--ip", LabContainer.IPv4, "-v", "/srv/left:/left", "-v", "/srv/fresh:/fresh", "-v", "/etc/passwd:/same:ro", "--tmpfs", "/memory", "ctm-small:1", "sleep", "infinity");
         var shared = await H1.MigrateAsync(Container, H2, "--volume", "/left=shared", "--volume", "/fresh=empty");
         shared.ErrorLines.ShouldContain(l => l.StartsWith("ctmigrate: h2: mounts: /left: /srv/left here is not the one of the source", StringComparison.Ordinal));
-        var check = await H1.RunAsync("ctmigrate", "check", Container, H2.Name, "--volume", "/left=skip", "--volume", "/fresh=empty");
-        foreach (var line in (string[])["/left (/srv/left)    as it is on the destination", "/fresh (/srv/fresh)  empty on the destination", "/same (/etc/passwd)  the same on both hosts: nothing to copy", "/memory              goes with the container's memory"])
+        var check = Spaces().Replace(await H1.RunAsync("ctmigrate", "check", Container, H2.Name, "--volume", "/left=skip", "--volume", "/fresh=empty"), " ");
+        string[] lines =
+        [
+            "bind /left (/srv/left) as it is on the destination", "bind /fresh (/srv/fresh) empty on the destination",
+            "bind /same (/etc/passwd) the same on both hosts: nothing to copy", "tmpfs /memory goes with the container's memory",
+        ];
+        foreach (var line in lines)
         {
             check.ShouldContain(line);
         }
@@ -166,8 +175,35 @@ public sealed class VolumeTests(LabFixture lab) : HostTest(lab)
         (await H1.ShellAsync("cat /srv/left/file /srv/fresh/file")).ShouldBe("mine\nmine", "nothing of it has gone");
     }
 
-    // Writes a line each moment, and has 16 MiB besides.
-    private async Task StartWriterAsync(string volume)
+    [Fact]
+    public async Task StorageThatBothHostsSeeStaysWhereItIs()
+    {
+        await SharedAsync("up");
+        AtTheEnd(() => SharedAsync("down"));
+        await StartWriterAsync("/srv/shared:/data", mebibytes: 1);
+        (await H1.MigrateAsync(Container, H2)).ErrorLines.ShouldContain(l => l.Contains("/srv/shared exists here and is not empty", StringComparison.Ordinal), "that it is shared was not said, and it is of a kind that is not tried");
+
+        foreach (var (from, to) in ((LabHost, LabHost)[])[(H1, H2), (H2, H1)])
+        {
+            var moved = await from.MigrateAsync(Container, to, "--volume", "/data=shared");
+            moved.ShouldBeDone();
+            var size = await from.RunAsync("stat", "-c", "%s", "/srv/shared/log");
+            await Eventually.BecomesTrueAsync("it goes on writing", async () => await from.RunAsync("stat", "-c", "%s", "/srv/shared/log") != size);
+            (await from.RunAsync("ls", "-A", "/srv/shared")).ShouldBe("big\nlog");
+        }
+
+        async Task SharedAsync(string verb)
+        {
+            await using var shared = new LabProcess(LabFixture.Program("shared"), [verb, "/srv/shared"]);
+            (await shared.WaitAsync(TimeSpan.FromSeconds(30))).Checked();
+        }
+    }
+
+    [GeneratedRegex(" +")]
+    private static partial Regex Spaces();
+
+    // Writes a line each moment, and has something besides.
+    private async Task StartWriterAsync(string volume, int mebibytes = 16)
     {
         AtTheEnd(() => CrawlingLink.EndAsync(H1));
         if (volume.StartsWith("/srv", StringComparison.Ordinal))
@@ -176,7 +212,7 @@ public sealed class VolumeTests(LabFixture lab) : HostTest(lab)
         }
 
         await LabContainer.StartAsync(
-            H1, "docker", Container, "ctm-small:1", ["sh", "-c", "dd if=/dev/urandom of=/data/big bs=1M count=16; echo ready; while sleep 0.05; do echo line >>/data/log; done"], [volume], []);
+            H1, "docker", Container, "ctm-small:1", ["sh", "-c", $"dd if=/dev/urandom of=/data/big bs=1M count={mebibytes}; echo ready; while sleep 0.05; do echo line >>/data/log; done"], [volume], []);
         await H1.WaitForLogAsync(Container, "ready");
     }
 

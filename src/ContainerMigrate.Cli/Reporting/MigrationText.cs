@@ -75,6 +75,14 @@ internal static class MigrationText
         return result.WireBytes > 0 && result.WireBytes != result.SentBytes ? $"{text} ({ByteSize.Format(result.WireBytes)} on the wire)" : text;
     }
 
+    /// <summary><c>2.1 GiB, 4100 entries in 3 rounds, 91 KiB left when last looked at</c></summary>
+    public static string FilesSoFar(MigrationStatus status)
+    {
+        var rounds = status.FileRounds.Count == 1 ? "1 round" : $"{status.FileRounds.Count} rounds";
+        var text = $"{ByteSize.Format(status.FileRounds.Sum(r => r.SentBytes))}, {status.FileRounds.Sum(r => r.Entries)} entries in {rounds}";
+        return status.FilesLeftBytes is { } left ? $"{text}, {ByteSize.Format(left)} left when last looked at" : text;
+    }
+
     /// <summary><c>files: 2.1 GiB in 3 rounds, 91 KiB in the pause</c>; null where there were none.</summary>
     public static string? Files(MigrationResult result) =>
         result.FilesAheadBytes + result.FilesInPauseBytes > 0

@@ -66,11 +66,21 @@ internal static class MigrationsText
             table.Add("sent", transfer);
         }
 
+        if (!ended && status.FileRounds.Count > 0)
+        {
+            table.Add("files", MigrationText.FilesSoFar(status));
+        }
+
         if (status.Result is { } result)
         {
             table.Add("sent", result.WireBytes > 0
                 ? $"{ByteSize.Format(result.SentBytes)} ({ByteSize.Format(result.WireBytes)} on the wire)"
                 : ByteSize.Format(result.SentBytes));
+            if (MigrationText.Files(result) is { } files)
+            {
+                table.Add("", files);
+            }
+
             if (MigrationText.PauseParts(result) is { } parts)
             {
                 table.Add("", parts);

@@ -11,6 +11,7 @@ namespace ContainerMigrate.Linux.Volumes;
 public sealed class HostDirectories(IReadOnlyList<string> roots) : IHostDirectories
 {
     private const int TokenAttempts = 10;
+    private static readonly TimeSpan StaleAfter = TimeSpan.FromHours(1);
     private static readonly TimeSpan TokenInterval = TimeSpan.FromMilliseconds(200);
 
     /// <inheritdoc/>
@@ -39,6 +40,12 @@ public sealed class HostDirectories(IReadOnlyList<string> roots) : IHostDirector
         var token = VolumeToken.New();
         try
         {
+            // Of a daemon that was killed while it asked.
+            foreach (var old in Directory.EnumerateFiles(directory, VolumeToken.Prefix + "*").Where(f => VolumeToken.IsOne(Path.GetFileName(f)) && File.GetLastWriteTimeUtc(f) < DateTime.UtcNow - StaleAfter))
+            {
+                File.Delete(old);
+            }
+
             File.Open(Path.Combine(directory, token), FileMode.CreateNew).Dispose();
             return token;
         }
@@ -66,7 +73,17 @@ public sealed class HostDirectories(IReadOnlyList<string> roots) : IHostDirector
     }
 
     /// <inheritdoc/>
-    public void RemoveToken(string directory, string token) => File.Delete(Path.Combine(directory, token));
+    public void RemoveToken(string directory, string token)
+    {
+        try
+        {
+            File.Delete(Path.Combine(directory, token));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The storage has gone away meanwhile. An hour later it is removed by whoever asks next.
+        }
+    }
 
     /// <inheritdoc/>
     public DirectoryClaim Plan(string path, string? asideName)

@@ -144,6 +144,9 @@ public sealed record MigrationStatus
     /// <summary>Rounds of files so far.</summary>
     public IReadOnlyList<FileRound> FileRounds { get; init => field = value ?? []; } = [];
 
+    /// <summary>Content of the files that the last look has found to be new or changed; of a large file less may have to be sent. Null before the first.</summary>
+    public long? FilesLeftBytes { get; init; }
+
     public MigrationFailure? Failure { get; init; }
 
     public IReadOnlyList<CheckFinding> Findings { get; init => field = value ?? []; } = [];

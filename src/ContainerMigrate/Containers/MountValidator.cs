@@ -42,7 +42,7 @@ internal static class MountValidator
                 return "a volume's labels are too many or too long";
             }
 
-            if ((mount.Token.Length > 0 && !IsToken(mount.Token)) || (mount.Fingerprint.Length > 0 && (mount.Fingerprint.Length != FingerprintLength || !mount.Fingerprint.All(char.IsAsciiHexDigitLower))))
+            if ((mount.Token.Length > 0 && !VolumeToken.IsOne(mount.Token)) || (mount.Fingerprint.Length > 0 && (mount.Fingerprint.Length != FingerprintLength || !mount.Fingerprint.All(char.IsAsciiHexDigitLower))))
             {
                 return "a mount's token or fingerprint is malformed";
             }
@@ -50,10 +50,6 @@ internal static class MountValidator
 
         return null;
     }
-
-    /// <summary>A name by which nothing but a token can be looked for.</summary>
-    public static bool IsToken(string name) =>
-        name.StartsWith(VolumeToken.Prefix, StringComparison.Ordinal) && name.Length == VolumeToken.Prefix.Length + VolumeToken.RandomLength && name[VolumeToken.Prefix.Length..].All(char.IsAsciiHexDigitLower);
 
     // Without anything that would be read another way by whoever joins or splits it.
     private static bool IsPath(string path) =>

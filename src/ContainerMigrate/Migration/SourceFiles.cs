@@ -52,7 +52,7 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
         for (var i = 0; i < MaxRounds && !late.IsCancellationRequested; i++)
         {
             progress.Say("looking for changed files");
-            var found = await _tree.ScanAsync(isLast: false, cancellationToken);
+            var found = await ScanAsync(isLast: false, cancellationToken);
             if (!found.HasChanged)
             {
                 return;
@@ -69,7 +69,7 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
     }
 
     /// <summary>Looks for what the frozen container has changed since the last round.</summary>
-    public async Task ScanRestAsync(CancellationToken cancellationToken) => _rest = await _tree.ScanAsync(isLast: true, cancellationToken);
+    public async Task ScanRestAsync(CancellationToken cancellationToken) => _rest = await ScanAsync(isLast: true, cancellationToken);
 
     /// <summary>Sends what <see cref="ScanRestAsync"/> has found. Its arrival makes the runtime start on the destination.</summary>
     public async Task SendRestAsync(CancellationToken cancellationToken)
@@ -80,6 +80,13 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
             async (stream, inner, token) => sent = await _tree.SendAsync(stream, inner, token), cancellationToken);
         InPauseBytes = sent.ContentBytes;
         LogRest(rest.Scanned, sent.Entries, sent.ContentBytes);
+    }
+
+    private async Task<TreeChanges> ScanAsync(bool isLast, CancellationToken cancellationToken)
+    {
+        var found = await _tree.ScanAsync(isLast, cancellationToken);
+        progress.Update(s => s with { FilesLeftBytes = found.Bytes });
+        return found;
     }
 
     private async Task<FileRound> SendAsync(TreeChanges found, CancellationToken cancellationToken)

@@ -36,7 +36,7 @@ public static class MountComparison
             return (fact.Obstacle, null);
         }
 
-        if (mount is { Kind: "bind" } && !fact.IsAllowed && mount.Action != VolumeActions.Same)
+        if (mount is { Kind: "bind" } && !fact.IsAllowed && mount is not { Action: VolumeActions.Same, ReadOnly: true })
         {
             return ($"containers from elsewhere may not use {mount.Source} here", $"if they shall: add {Path.GetDirectoryName(mount.Source)} to bind_roots in /etc/ctmigrate/ctmigrated.json there; there must be no symbolic link on the way");
         }
@@ -51,7 +51,7 @@ public static class MountComparison
             VolumeActions.Shared or VolumeActions.Skip when fact.Kind == PlaceKind.Missing => ($"there is no {Described(mount)} here", mount.Kind == "volume" ? "docker volume create" : "mount or make it"),
             VolumeActions.Shared when fact.SeesToken == false => (
                 $"{Described(mount)} here is not the one of the source: a file that was made there does not appear", $"--volume {mount.Name}=copy, or skip to use what is here all the same"),
-            VolumeActions.Same when !fact.IsIdentical => ($"{Described(mount)} is not the same here", null),
+            VolumeActions.Same when !fact.IsIdentical || !mount.ReadOnly => ($"{Described(mount)} is not the same here", null),
             _ => default,
         };
     }

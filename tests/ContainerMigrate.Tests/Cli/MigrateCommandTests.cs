@@ -24,6 +24,9 @@ public sealed class MigrateCommandTests : IAsyncLifetime
             SentBytes = 2254857830,
             WireBytes = 1395864371,
             DestinationId = "abc",
+            FileRounds = 2,
+            FilesAheadBytes = 83 << 20,
+            FilesInPauseBytes = 12 << 10,
             KeptPackets = new PacketTotals(Kept: 312, Bytes: 410_624, Delivered: 311, Dropped: 1),
         },
     };
@@ -56,6 +59,7 @@ public sealed class MigrateCommandTests : IAsyncLifetime
                 "web -> h2  sending memory  10 MiB of 100 MiB at 910 MB/s",
                 "done: pause 231 ms seen by the network, total 8.4 s, 2.1 GiB sent (1.3 GiB on the wire)",
                 "  pause in ms: freeze 12, dump 60, restore 120; predicted 240",
+                "  files: 83 MiB in 2 rounds, 12 KiB in the pause",
                 "  312 packets kept in the pause (401 KiB): 311 delivered, 1 dropped",
             ]));
     }
@@ -65,13 +69,16 @@ public sealed class MigrateCommandTests : IAsyncLifetime
     {
         _daemon.AcceptMigration(Done);
 
-        await CommandRun.OfAsync(_daemon, "migrate", "docker:web", "h2", "--dry-run", "--mode", "stop-and-copy", "--skip", "cpu,clock", "--deadline", "10m", "--freeze-timeout", "1500ms");
+        await CommandRun.OfAsync(_daemon, "migrate", "docker:web", "h2", "--dry-run", "--mode", "stop-and-copy", "--skip", "cpu,clock", "--deadline", "10m", "--freeze-timeout", "1500ms",
+            "--volume", "data=shared", "--volume", "/cache=empty", "--keep-volumes");
 
         var request = JsonSerializer.Deserialize(_daemon.Asked.Single(a => a.Request == "POST /v1/migrations").Body, ApiJson.Default.MigrateRequest)!;
         request.ShouldSatisfyAllConditions(
             () => request.Container.ShouldBe("docker:web"),
             () => request.Host.ShouldBe("h2"),
             () => request.DryRun.ShouldBeTrue(),
+            () => request.Volumes.ShouldBe(["data=shared", "/cache=empty"]),
+            () => request.KeepVolumes.ShouldBeTrue(),
             () => request.Mode.ShouldBe("stop-and-copy"),
             () => request.Skip.ShouldBe(["cpu", "clock"]),
             () => request.DeadlineSeconds.ShouldBe(600),

@@ -1,3 +1,4 @@
+using ContainerMigrate.Api;
 using ContainerMigrate.Cli.Reporting;
 using Shouldly;
 using Xunit;
@@ -15,6 +16,18 @@ public sealed class TextTests
     [InlineData("web -> h2", 6, "web -…")]
     [InlineData("web -> h2", 0, "")]
     public void LinesAreCutToFit(string text, int width, string expected) => OneLine.Fit(text, width).ShouldBe(expected);
+
+    [Fact]
+    public void FilesSoFarAreThoseOfAllRoundsAndWhatIsLeft()
+    {
+        var status = FakeDaemon.Status(ContainerMigrate.Migration.MigrationPhase.PreCopy) with
+        {
+            FileRounds = [new FileRound { Number = 1, Entries = 4000, SentBytes = 2L << 30 }, new FileRound { Number = 2, Entries = 100, SentBytes = 1 << 20 }],
+        };
+
+        MigrationText.FilesSoFar(status).ShouldBe("2.0 GiB, 4100 entries in 2 rounds");
+        MigrationText.FilesSoFar(status with { FilesLeftBytes = 91 << 10 }).ShouldEndWith("in 2 rounds, 91 KiB left when last looked at");
+    }
 
     [Fact]
     public void LinesAreCutWithDotsWhereOnlyAsciiShows() => OneLine.Fit("container-with-a-name", 12, unicode: false).ShouldBe("container...");

@@ -40,6 +40,18 @@ public sealed class UsageTests
     }
 
     [Theory]
+    [InlineData("data")]
+    [InlineData("data=same")]
+    [InlineData("=copy")]
+    public async Task AWordAboutAVolumeIsANameAndAnAction(string word)
+    {
+        var run = await CommandRun.OfAsync("", new Interrupts(), "migrate", "web", "h2", "--volume", word);
+
+        run.ExitCode.ShouldBe(2);
+        run.ErrorLines[0].ShouldStartWith("ctmigrate: --volume takes NAME=copy|shared|empty|skip|replace");
+    }
+
+    [Theory]
     [MemberData(nameof(Verbs))]
     public async Task EveryVerbHasHelpWithExamples(string verb)
     {

@@ -56,6 +56,39 @@ public sealed class VerbTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task CheckSaysWhatBecomesOfEachMount()
+    {
+        var report = Report(ok: true) with
+        {
+            Mounts =
+            [
+                new MountReport { Kind = "volume", Source = "data", Target = "/var/data", Action = "copy", Bytes = 83 << 20, Entries = 1200 },
+                new MountReport { Kind = "volume", Source = "data", Target = "/again", ReadOnly = true, Action = "copy", Bytes = 83 << 20, Entries = 1200 },
+                new MountReport { Kind = "volume", Target = "/cache", Action = "empty" },
+                new MountReport { Kind = "bind", Source = "/etc/tls", Target = "/etc/tls", ReadOnly = true, Action = "same" },
+                new MountReport { Kind = "tmpfs", Target = "/tmp", Action = "memory" },
+            ],
+        };
+        _daemon.Answer("POST /v1/check", report, ApiJson.Default.CheckReport);
+
+        var run = await CommandRun.OfAsync(_daemon, "check", "web", "h2", "--volume", "/cache=empty");
+
+        run.Output.ShouldContain(
+            """
+
+              volume  /var/data (data)  goes along: 83 MiB, 1200 entries
+              volume  /again (data)     goes along: 83 MiB, 1200 entries
+              volume  /cache            empty on the destination
+              bind    /etc/tls          the same on both hosts: nothing to copy
+              tmpfs   /tmp              goes with the container's memory
+
+            to send: 300 MiB memory, 95 MiB files, no image data
+
+            """);
+        System.Text.Json.JsonSerializer.Deserialize(_daemon.Asked.Single().Body, ApiJson.Default.CheckRequest)!.Volumes.ShouldBe(["/cache=empty"]);
+    }
+
+    [Fact]
     public async Task StatusShowsOnlyWhatIsUnderWay()
     {
         _daemon.Answer("GET /v1/migrations", new MigrationList(

@@ -105,6 +105,16 @@ public sealed class MountDecisionsTests
     }
 
     [Fact]
+    public void OnlyAReadOnlyPlaceIsTheSame()
+    {
+        var fact = Fact(ReadOnly) with { Kind = PlaceKind.Directory, IsAllowed = false, IsIdentical = true };
+
+        Compare(ReadOnly with { Action = VolumeActions.Same }, fact).ShouldBeEmpty();
+        Compare(ReadOnly with { Action = VolumeActions.Same, ReadOnly = false }, fact).ShouldNotBeEmpty();
+        Compare(ReadOnly with { Action = VolumeActions.Same, ReadOnly = false }, fact with { IsAllowed = true }).ShouldNotBeEmpty();
+    }
+
+    [Fact]
     public void MountOfWhichTheDestinationSaysNothingIsRefused() =>
         MountComparison.Compare(Samples.Manifest() with { Mounts = [Bind with { Action = VolumeActions.Copy }] }, [], "h2").Single().Message.ShouldContain("says nothing");
 

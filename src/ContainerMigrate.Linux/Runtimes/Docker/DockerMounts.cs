@@ -29,6 +29,8 @@ internal static class DockerMounts
             IsAnonymous = m.Text("Type") == "volume" && IsAnonymous(m.Text("Name")),
             Driver = m.Text("Driver"),
         }),
+        // Of --tmpfs, which Docker does not list among the mounts.
+        .. inspect.Object("HostConfig").Properties("Tmpfs").Select(t => new MountDescription("tmpfs", "", t.Key, ReadOnly: false)),
     ];
 
     /// <summary>Host directories behind them, by their paths in the container.</summary>
