@@ -211,8 +211,15 @@ public sealed partial class VolumeTests(LabFixture lab) : HostTest(lab)
             await H1.RunAsync("mkdir", "-p", volume.Split(':')[0]);
         }
 
-        await LabContainer.StartAsync(
-            H1, "docker", Container, "ctm-small:1", ["sh", "-c", $"dd if=/dev/urandom of=/data/big bs=1M count={mebibytes}; echo ready; while sleep 0.05; do echo line >>/data/log; done"], [volume], []);
+        const string Write = """
+            import os, sys, time
+            open("/data/big", "wb").write(os.urandom(int(sys.argv[1]) << 20))
+            print("ready", flush=True)
+            while True:
+                open("/data/log", "a").write("line\n")
+                time.sleep(0.05)
+            """;
+        await LabContainer.StartAsync(H1, "docker", Container, "ctm-small:1", ["python3", "-c", Write, $"{mebibytes}"], [volume], []);
         await H1.WaitForLogAsync(Container, "ready");
     }
 

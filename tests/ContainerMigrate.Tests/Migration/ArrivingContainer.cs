@@ -14,7 +14,7 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
 
     public string? LogFile => "/nowhere/log";
 
-    public IReadOnlyDictionary<string, string> MountDirectories => new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> MountDirectories => Samples.MountDirectories;
 
     public string? NetworkNamespacePath => arrival.Held || arrival.Running ? "/proc/4711/ns/net" : null;
 

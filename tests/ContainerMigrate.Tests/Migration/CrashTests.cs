@@ -21,7 +21,7 @@ public sealed class CrashTests
     {
         using var hosts = new TwoHosts();
 
-        await hosts.MigrateAsync(withImage: true);
+        await hosts.MigrateAsync(withImage: true, withVolumes: true);
 
         hosts.ShouldRunOnDestination();
         hosts.Status.ExitCode.ShouldBe(0);
@@ -72,7 +72,7 @@ public sealed class CrashTests
     {
         using var hosts = new TwoHosts(h => h.From.Tracker = tracker);
         var killed = KillAt(LifeOf(hosts, side), at);
-        await hosts.MigrateAsync(Samples.Request with { Mode = mode, MaxDowntimeSeconds = 0.1 });
+        await hosts.MigrateAsync(Samples.Request with { Mode = mode, MaxDowntimeSeconds = 0.1 }, withVolumes: true);
         if (gateGivesUp)
         {
             hosts.To.EndGate();

@@ -33,7 +33,7 @@ internal sealed class DaemonLife :
         Environment = new MigrationEnvironment
         {
             HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Cpu = this, Fence = this, Packets = machine.Packets, Announcer = this, Network = this,
-            Copier = this, Files = this, Directories = new MadeUpDirectories(), Tracker = this, Arrivals = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Pauses = Pauses, Refusals = this, Time = time,
+            Copier = this, Files = this, Directories = new MachineDirectories(this, machine), Tracker = this, Arrivals = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Pauses = Pauses, Refusals = this, Time = time,
         };
         Index = new MigrationIndex(time);
         Arrivals = new PeerMigrations(Environment, Index, NullLoggerFactory.Instance);
@@ -189,9 +189,8 @@ internal sealed class DaemonLife :
 
     public async Task<CopyTotals> ReceiveChangesAsync(string directory, Stream source, long maxBytes, CancellationToken cancellationToken)
     {
-        using var content = new MemoryStream();
-        await source.CopyToAsync(content, cancellationToken);
-        await StepAsync(FollowedFiles.IsLast(content.ToArray()) ? "unpack layer" : "unpack files", () => { }, cancellationToken);
+        var content = await FollowedFiles.ReadAsync(source, cancellationToken);
+        await StepAsync(FollowedFiles.IsLast(content) ? "unpack layer" : "unpack files", () => { }, cancellationToken);
         return new CopyTotals(1, content.Length);
     }
 
@@ -272,11 +271,12 @@ internal sealed class DaemonLife :
     public Task<IReadOnlyDictionary<string, string>> FindMountUsersAsync(SourceContainer container, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>());
 
-    public Task<IReadOnlyList<MountFacts>> LookAtMountsAsync(ContainerManifest manifest, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<MountFacts>>([]);
+    public Task<IReadOnlyList<MountFacts>> LookAtMountsAsync(ContainerManifest manifest, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<MountFacts>>([.. manifest.Mounts.Select(m => new MountFacts { Target = m.Target, IsAllowed = true, FreeBytes = long.MaxValue, FreeEntries = long.MaxValue })]);
 
     public async Task<bool> RemoveVolumeAsync(string name, CancellationToken cancellationToken)
     {
-        await StepAsync("remove volume", () => { }, cancellationToken);
+        await StepAsync("remove volume", () => _machine.Volumes.Remove(name), cancellationToken);
         return true;
     }
 
@@ -296,12 +296,27 @@ internal sealed class DaemonLife :
 
     public async Task<ITargetContainer> CreateAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken)
     {
+        foreach (var volume in manifest.Mounts.Where(m => m is { Kind: "volume", IsMade: true }))
+        {
+            await StepAsync("make volume", () => _machine.Volumes.Add(volume.Source, migrationId), cancellationToken);
+        }
+
         await StepAsync("create", () => _machine.Arrival = new Arrival(migrationId), cancellationToken);
         return new ArrivingContainer(this, _machine, _machine.Arrival!);
     }
 
     public Task RemoveTracesAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken) =>
-        StepAsync("remove traces", () => _machine.Arrival = _machine.Arrival?.MigrationId == migrationId ? null : _machine.Arrival, cancellationToken);
+        StepAsync(
+            "remove traces",
+            () =>
+            {
+                _machine.Arrival = _machine.Arrival?.MigrationId == migrationId ? null : _machine.Arrival;
+                foreach (var (name, _) in _machine.Volumes.Where(v => v.Value == migrationId))
+                {
+                    _machine.Volumes.Remove(name);
+                }
+            },
+            cancellationToken);
 
     public async Task<ITargetContainer?> OpenAsync(ContainerManifest manifest, string containerId, CancellationToken cancellationToken)
     {

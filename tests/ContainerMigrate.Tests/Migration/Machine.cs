@@ -17,6 +17,12 @@ internal sealed class Machine(string name, string directory)
 
     public MachinePackets Packets { get; } = new();
 
+    /// <summary>Those that are mounted into the container.</summary>
+    public HashSet<string> Directories { get; } = [];
+
+    /// <summary>Docker's volumes, with the migration that has made them.</summary>
+    public Dictionary<string, string> Volumes { get; } = [];
+
     /// <summary>The container that leaves.</summary>
     public bool Exists { get; set; }
 

@@ -3,6 +3,7 @@ using ContainerMigrate.Api;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Host;
 using ContainerMigrate.Migration;
+using ContainerMigrate.Volumes;
 
 namespace ContainerMigrate.Tests.Migration;
 
@@ -12,6 +13,15 @@ internal static class Samples
     public static string Digest { get; } = "sha256:" + new string('a', 64);
 
     public static ContainerReference Reference { get; } = new("docker", new string('c', 64), "web");
+
+    /// <summary>A volume and a directory of the host, which go along.</summary>
+    public static IReadOnlyList<MountDescription> Mounts { get; } =
+    [
+        new("volume", "data", "/data", false) { Driver = "local", Action = VolumeActions.Copy },
+        new("bind", "/srv/web", "/web", false) { Action = VolumeActions.Copy },
+    ];
+
+    public static IReadOnlyDictionary<string, string> MountDirectories { get; } = new Dictionary<string, string> { ["/data"] = "/volumes/data", ["/web"] = "/srv/web" };
 
     public static ContainerManifest Manifest(bool paused = false, bool withImage = false) => new()
     {

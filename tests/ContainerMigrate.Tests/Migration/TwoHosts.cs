@@ -19,6 +19,7 @@ internal sealed class TwoHosts : IDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("ctm-").FullName;
     private Task _departure = Task.CompletedTask;
     private string? _ranTwice;
+    private bool _hasVolumes;
     private readonly MigrationLimits _limits = new() { Lease = Lease, RetryDelay = TimeSpan.FromMilliseconds(1) };
 
     public TwoHosts(Action<TwoHosts>? prepare = null)
@@ -68,13 +69,22 @@ internal sealed class TwoHosts : IDisposable
     }
 
     /// <summary>Starts a migration; completes at its end or at the end of either life.</summary>
-    public async Task MigrateAsync(MigrateRequest? request = null, bool paused = false, bool withImage = false)
+    public async Task MigrateAsync(MigrateRequest? request = null, bool paused = false, bool withImage = false, bool withVolumes = false)
     {
         From.Frozen = paused;
+        var container = Samples.Container(paused, withImage);
+        if (withVolumes)
+        {
+            _hasVolumes = true;
+            From.Directories.Add("/srv/web");
+            From.Volumes.Add("data", "");
+            container = container with { Manifest = container.Manifest with { Mounts = Samples.Mounts }, MountDirectories = Samples.MountDirectories };
+        }
+
         var journal = Source.Environment.Journals.Create(Id, MigrationRole.Source);
         Progress = Source.Index.Add(NewStatus(Id));
         var migration = new SourceMigration(Source.Environment, Peer, request ?? Samples.Request, journal, Progress, NullLogger.Instance);
-        _departure = Task.Run(() => migration.RunAsync(Samples.Plan(Source, Samples.Container(paused, withImage), (request ?? Samples.Request).Mode, From.Tracker), Cancel.Token, Shutdown.Token));
+        _departure = Task.Run(() => migration.RunAsync(Samples.Plan(Source, container, (request ?? Samples.Request).Mode, From.Tracker), Cancel.Token, Shutdown.Token));
         await EndOf(_departure);
     }
 
@@ -142,6 +152,7 @@ internal sealed class TwoHosts : IDisposable
         To.ArrivedPages.ShouldBeNull(Trace);
         From.Policy.ShouldBe(Machine.Always.ToJsonString(), Trace);
         To.Arrival.ShouldBeNull(Trace);
+        ShouldHaveVolumes(From, To);
         ShouldHaveNoFiles(SourceJournal);
         ShouldBeClosed(SourceJournal, MigrationPhase.Aborted);
         if (Destination.Environment.Journals.Find(Id) is { } journal)
@@ -163,6 +174,7 @@ internal sealed class TwoHosts : IDisposable
 
         To.Arrival.ShouldNotBeNull(Trace);
         To.Arrival.Running.ShouldBeTrue(Trace);
+        ShouldHaveVolumes(To, From);
         To.Arrival.Policy.ShouldBe(Machine.Always.ToJsonString(), Trace);
         ShouldBeClosed(SourceJournal, MigrationPhase.Done);
         ShouldBeClosed(DestinationJournal, MigrationPhase.Done);
@@ -195,6 +207,15 @@ internal sealed class TwoHosts : IDisposable
     {
         journal.Phase.ShouldBe(phase);
         journal.IsClosed.ShouldBeTrue();
+    }
+
+    private void ShouldHaveVolumes(Machine here, Machine notThere)
+    {
+        if (_hasVolumes)
+        {
+            (here.Directories.Count, here.Volumes.Count).ShouldBe((1, 1), Trace);
+            (notThere.Directories.Count, notThere.Volumes.Count).ShouldBe((0, 0), Trace);
+        }
     }
 
     // Logs may stay; CRIU's images are as large as the container's memory.
