@@ -26,9 +26,15 @@ public sealed record Overmount(string Source, string Target)
 
         foreach (var overmount in overmounts)
         {
-            if (Libc.Mount(overmount.Source, overmount.Target, null, Bind, 0) != 0)
+            if (Libc.Mount(overmount.Source, overmount.Target, null, Bind, 0) == 0)
             {
-                throw Errno.Exception($"mounting {overmount.Source} over {overmount.Target}", Errno.Last);
+                continue;
+            }
+
+            var error = Errno.Last;
+            if (error != Errno.NoEntry || File.Exists(overmount.Target)) // a process of /proc may have ended since it was listed
+            {
+                throw Errno.Exception($"mounting {overmount.Source} over {overmount.Target}", error);
             }
         }
     }
