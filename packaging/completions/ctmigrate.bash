@@ -39,8 +39,8 @@ _ctmigrate() {
 
   case $previous in
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-    --mode) mapfile -t COMPREPLY < <(compgen -W 'auto precopy stop-and-copy' -- "$current"); return ;;
-    --on-stall) mapfile -t COMPREPLY < <(compgen -W 'accept abort throttle' -- "$current"); return ;;
+    --mode) mapfile -t COMPREPLY < <(compgen -W 'auto precopy postcopy stop-and-copy' -- "$current"); return ;;
+    --on-stall) mapfile -t COMPREPLY < <(compgen -W 'accept abort throttle postcopy' -- "$current"); return ;;
     --volume | --max-downtime | --deadline | --freeze-timeout | --code) return ;;
     --skip)
       local done_part=''
@@ -54,7 +54,7 @@ _ctmigrate() {
   local options='--help --socket' operand=''
   case $verb in
     '') options+=' --version' operand=$verbs ;;
-    check) options+=' --volume --skip --json' ;;&
+    check) options+=' --mode --on-stall --volume --skip --json' ;;&
     migrate) options+=' --dry-run --mode --max-downtime --on-stall --volume --keep-volumes --skip --deadline --freeze-timeout --detach --json' ;;&
     check | migrate)
       case $operands in

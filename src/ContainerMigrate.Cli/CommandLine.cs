@@ -16,7 +16,7 @@ internal static class CommandLine
         Exit codes:
           0   done                                21  cancelled, the container runs on the source
           2   wrong usage                         30  in doubt: the destination has not answered yet
-          3   the daemon cannot be reached        31  post-copy paused
+          3   the daemon cannot be reached        31  post-copy paused, goes on by itself
           10  refused by a check                  40  lost
           11  the dry run found problems          50  evacuation partial
           20  failed, the container runs on the source

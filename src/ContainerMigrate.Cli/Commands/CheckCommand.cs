@@ -11,11 +11,13 @@ internal static class CheckCommand
         var container = Operands.Container();
         var host = Operands.Host();
         var volumes = Operands.Volumes();
+        var mode = Operands.Mode();
+        var onStall = Operands.OnStall();
         var skip = Operands.Skip();
         var json = CommandContext.JsonOption();
         var command = new Command("check", "Say whether a container can move to a host, and how long it would pause; nothing is touched.")
         {
-            container, host, volumes, skip, json,
+            container, host, mode, onStall, volumes, skip, json,
         };
         context.SetAction(command, async (arguments, daemon, cancellationToken) =>
         {
@@ -24,6 +26,8 @@ internal static class CheckCommand
                 Container = arguments.GetRequiredValue(container),
                 Host = arguments.GetRequiredValue(host),
                 Volumes = arguments.GetRequiredValue(volumes),
+                Mode = arguments.GetRequiredValue(mode),
+                OnStall = arguments.GetRequiredValue(onStall),
                 Skip = arguments.GetRequiredValue(skip),
             };
             var report = await daemon.CheckAsync(request, cancellationToken);
@@ -42,6 +46,7 @@ internal static class CheckCommand
             Examples:
               ctmigrate check web h2
               ctmigrate check web h2 --skip clock,cpu
+              ctmigrate check web h2 --mode postcopy
               ctmigrate check runc:web h2 --json
               ctmigrate check web h2 --volume uploads=shared --volume /cache=empty
 

@@ -2,26 +2,21 @@ using System.CommandLine;
 using ContainerMigrate.Api;
 using ContainerMigrate.Cli.Daemon;
 using ContainerMigrate.Cli.Reporting;
-using ContainerMigrate.Migration;
 
 namespace ContainerMigrate.Cli.Commands;
 
 internal static class MigrateCommand
 {
-    private static readonly string[] LaterModes = ["postcopy"];
-    private static readonly string[] LaterStallActions = ["postcopy"];
-
     public static Command Create(CommandContext context, ExamplesHelp help)
     {
         var container = Operands.Container();
         var host = Operands.Host();
         var dryRun = new Option<bool>("--dry-run") { Description = "Check both hosts and stop there; exit code 11 when a check refuses it" };
-        var mode = Choice("--mode", "mode", MigrationModes.All, LaterModes,
-            "How memory is moved: precopy (ahead, in rounds, while the container runs), stop-and-copy (while it is frozen), or auto (the best that both hosts can do)");
+        var mode = Operands.Mode();
         var maxDowntime = Operands.DurationOption("--max-downtime", "The pause that more rounds of pre-copy are worth (default 300ms)");
-        var onStall = Choice("--on-stall", "action", StallActions.All, LaterStallActions, "When more rounds do not help: accept the longer pause, abort, or throttle the container until they do");
         var volumes = Operands.Volumes();
         var keepVolumes = new Option<bool>("--keep-volumes") { Description = "Leave the source's copy of volumes and directories that go along where it is" };
+        var onStall = Operands.OnStall();
         var skip = Operands.Skip();
         var deadline = Operands.DurationOption("--deadline", "Give up when it has not been handed over after this long (default: the daemon's setting)");
         var freezeTimeout = Operands.DurationOption(
@@ -55,6 +50,7 @@ internal static class MigrateCommand
               ctmigrate migrate web h2
               ctmigrate migrate web h2 --dry-run
               ctmigrate migrate web h2 --max-downtime 500ms --on-stall throttle
+              ctmigrate migrate web h2 --mode postcopy
               ctmigrate migrate web h2 --freeze-timeout 10s --deadline 10m
               ctmigrate migrate web h2 --volume uploads=shared --volume /cache=empty
               ctmigrate migrate web h2 --detach
@@ -62,6 +58,9 @@ internal static class MigrateCommand
             DURATION is a number with a unit: ms, s, m or h (500ms, 10s, 1m30s).
             Ctrl-C cancels: the container goes on running here. A second Ctrl-C leaves the
             migration to the daemon.
+            With post-copy the container runs on HOST before all of its memory is there. Until it
+            is, it needs both hosts and the link: it stands still while they do not reach each
+            other (exit code 31; it goes on by itself), and is lost if this host fails.
             Exit code 0 when it is done; 10 when a check refused it; 20 when it failed and the
             container runs here; see `ctmigrate --help` for the others.
             """);
@@ -97,29 +96,4 @@ internal static class MigrateCommand
             throw;
         }
     }
-
-    private static Option<string> Choice(string name, string noun, IReadOnlyList<string> choices, IReadOnlyList<string> later, string description)
-    {
-        var option = new Option<string>(name)
-        {
-            Description = description,
-            HelpName = string.Join('|', choices),
-            DefaultValueFactory = _ => choices[0],
-        };
-        option.Validators.Add(result =>
-        {
-            var value = result.GetValueOrDefault<string>();
-            if (value is not null && later.Contains(value))
-            {
-                result.AddError($"{name} {value} is not in this version yet; it has {Enumerate(choices)}");
-            }
-            else if (value is null || !choices.Contains(value))
-            {
-                result.AddError($"there is no {noun} '{value}'; the {noun}s are {Enumerate(choices)}");
-            }
-        });
-        return option;
-    }
-
-    private static string Enumerate(IReadOnlyList<string> words) => $"{string.Join(", ", words.SkipLast(1))} and {words[^1]}";
 }

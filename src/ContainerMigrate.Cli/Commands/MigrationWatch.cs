@@ -36,7 +36,7 @@ internal sealed class MigrationWatch(CommandContext context, DaemonClient daemon
             var interruptions = ObeyInterruptsAsync(id, interrupts, cancels, view, leave);
             try
             {
-                status = await new MigrationFollower(daemon, view, context.Time).FollowAsync(id, leave.Token);
+                status = await new MigrationFollower(daemon, view, context.Time, leavesWhenPaused: cancels).FollowAsync(id, leave.Token);
             }
             catch (OperationCanceledException) when (interrupts.First.IsCompleted)
             {

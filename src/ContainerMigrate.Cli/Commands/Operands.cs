@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Cli.Units;
+using ContainerMigrate.Migration;
 using ContainerMigrate.Volumes;
 
 namespace ContainerMigrate.Cli.Commands;
@@ -64,6 +65,12 @@ internal static class Operands
         },
     };
 
+    public static Option<string> Mode() => Choice("--mode", "mode", MigrationModes.All,
+        "How memory is moved: precopy (ahead, in rounds, while the container runs), postcopy (ahead once, and what is written meanwhile after it runs on HOST), stop-and-copy (while it is frozen), or auto (the best that both hosts can do without post-copy)");
+
+    public static Option<string> OnStall() => Choice("--on-stall", "action", StallActions.All,
+        "When more rounds do not help: accept the longer pause, abort, throttle the container until they do, or go on as postcopy");
+
     /// <summary>An option that takes a duration; null when it is not given.</summary>
     public static Option<TimeSpan?> DurationOption(string name, string description) => new(name)
     {
@@ -81,4 +88,23 @@ internal static class Operands
             return null;
         },
     };
+
+    private static Option<string> Choice(string name, string noun, IReadOnlyList<string> choices, string description)
+    {
+        var option = new Option<string>(name)
+        {
+            Description = description,
+            HelpName = string.Join('|', choices),
+            DefaultValueFactory = _ => choices[0],
+        };
+        option.Validators.Add(result =>
+        {
+            var value = result.GetValueOrDefault<string>();
+            if (value is null || !choices.Contains(value))
+            {
+                result.AddError($"there is no {noun} '{value}'; the {noun}s are {string.Join(", ", choices.SkipLast(1))} and {choices[^1]}");
+            }
+        });
+        return option;
+    }
 }

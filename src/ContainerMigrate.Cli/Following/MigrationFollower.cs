@@ -7,7 +7,8 @@ using ContainerMigrate.Migration;
 namespace ContainerMigrate.Cli.Following;
 
 /// <summary>Shows one migration to its end, across restarts of the daemon.</summary>
-internal sealed class MigrationFollower(DaemonClient daemon, IMigrationView view, TimeProvider time)
+/// <param name="leavesWhenPaused">A post-copy that is paused is not waited for.</param>
+internal sealed class MigrationFollower(DaemonClient daemon, IMigrationView view, TimeProvider time, bool leavesWhenPaused)
 {
     private static readonly TimeSpan ReconnectInterval = TimeSpan.FromMilliseconds(500);
 
@@ -20,7 +21,7 @@ internal sealed class MigrationFollower(DaemonClient daemon, IMigrationView view
     private long? _inDoubtSince;
     private MigrationStatus? _last;
 
-    /// <summary>Returns the last status: an ended migration, or one that has been in doubt for too long.</summary>
+    /// <summary>Returns the last status: an ended migration, one that has been in doubt for too long, or a post-copy that cannot go on.</summary>
     /// <exception cref="DaemonException">The daemon does not know the migration, or stayed away.</exception>
     /// <exception cref="OperationCanceledException">Somebody stopped watching; the migration goes on.</exception>
     public async Task<MigrationStatus> FollowAsync(string id, CancellationToken cancellationToken)
@@ -101,7 +102,7 @@ internal sealed class MigrationFollower(DaemonClient daemon, IMigrationView view
         if (status.Phase != MigrationPhase.InDoubt)
         {
             _inDoubtSince = null;
-            return MigrationVerdict.HasEnded(status);
+            return MigrationVerdict.HasEnded(status) || (leavesWhenPaused && status.PostCopy is { Paused: not null } or { Lost: not null });
         }
 
         _inDoubtSince ??= time.GetTimestamp();

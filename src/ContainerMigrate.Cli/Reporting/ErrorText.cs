@@ -35,6 +35,13 @@ internal static class ErrorText
             return;
         }
 
+        if (status.PostCopy is { Paused: not null } && !MigrationVerdict.HasEnded(status) && status.Failure is { } paused)
+        {
+            Write(error, $"{paused.Host}: {paused.Stage}: {paused.Cause}", $"{paused.NextStep}; `ctmigrate watch {status.Id}` follows it");
+            error.WriteLine($"  {OneLine.Of(verdict.Describe(status))}");
+            return;
+        }
+
         var errors = status.Findings.Where(f => f.Severity == CheckSeverity.Error && !skip.Contains(f.Check)).ToList();
         if (status.Failure is { } failure && (failure.Stage != CheckStage || errors.Count == 0))
         {

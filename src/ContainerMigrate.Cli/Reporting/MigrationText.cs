@@ -104,6 +104,12 @@ internal static class MigrationText
             : $"pause in ms: {parts}";
     }
 
+    /// <summary><c>post-copy: 312 MiB followed in 3.2 s, processes waited for 410 pages of them</c>; null where nothing did.</summary>
+    public static string? PostCopy(MigrationResult result) =>
+        result.PostCopy is { } memory
+            ? FormattableString.Invariant($"post-copy: {ByteSize.Format(memory.TotalBytes)} followed in {Duration.FormatMilliseconds(memory.Milliseconds)}, {memory.Faults} pages of them were waited for")
+            : null;
+
     /// <summary><c>312 packets came in the pause (401 KiB): 312 delivered, 0 dropped</c>; null where there were none.</summary>
     public static string? KeptPackets(MigrationResult result) =>
         result.KeptPackets is { } packets && packets.Kept + packets.Dropped > 0

@@ -36,6 +36,14 @@ internal sealed record MigrationVerdict(int ExitCode, string SourceState, string
     /// <summary>One sentence: where the container is, and what each host was left with.</summary>
     public string Describe(MigrationStatus status)
     {
+        if (status.PostCopy is { IsComplete: false } memory && !HasEnded(status))
+        {
+            var left = $"{ByteSize.Format(memory.MissingBytes)} of its memory are still on {status.Source}, which keeps its copy frozen";
+            return memory.Lost is not null ? $"{status.Container} stands still on {status.Destination} for good; part of its memory is lost"
+                : memory.Paused is not null ? $"{status.Container} stands still on {status.Destination}; {left}"
+                : $"{status.Container} runs on {status.Destination}; {left}";
+        }
+
         var (container, source, destination) = (status.Container, status.Source, status.Destination);
         var here = SourceState switch
         {
@@ -59,6 +67,8 @@ internal sealed record MigrationVerdict(int ExitCode, string SourceState, string
 
     private static int ExitCodeOf(MigrationStatus status) => status.Phase switch
     {
+        _ when status.PostCopy is { Lost: not null } => ExitCodes.Lost,
+        _ when status.PostCopy is { Paused: not null } => ExitCodes.PostCopyPaused,
         MigrationPhase.Done or MigrationPhase.Destroyed or MigrationPhase.Committed => ExitCodes.Done,
         MigrationPhase.Go or MigrationPhase.InDoubt => ExitCodes.InDoubt,
         _ when status.Failure?.Stage is "check" or "reserve" => ExitCodes.Refused,

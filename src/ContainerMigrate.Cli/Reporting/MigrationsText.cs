@@ -71,6 +71,11 @@ internal static class MigrationsText
             table.Add("files", MigrationText.FilesSoFar(status));
         }
 
+        if (!ended && status.PostCopy is { } left)
+        {
+            table.Add("left", ByteSize.Format(left.MissingBytes));
+        }
+
         if (status.Result is { } result)
         {
             table.Add("sent", result.WireBytes > 0
@@ -84,6 +89,11 @@ internal static class MigrationsText
             if (MigrationText.PauseParts(result) is { } parts)
             {
                 table.Add("", parts);
+            }
+
+            if (MigrationText.PostCopy(result) is { } memory)
+            {
+                table.Add("", memory);
             }
 
             if (MigrationText.KeptPackets(result) is { } packets)
@@ -102,7 +112,7 @@ internal static class MigrationsText
             table.Add(CheckReportText.Word(finding, []), $"{finding.Host}: {finding.Check}: {finding.Message}");
         }
 
-        if (ended || status.Phase == MigrationPhase.InDoubt)
+        if (ended || status.Phase == MigrationPhase.InDoubt || status.PostCopy is not null)
         {
             table.Add("now", MigrationVerdict.Of(status).Describe(status));
         }
@@ -121,6 +131,7 @@ internal static class MigrationsText
             ExitCodes.Done when MigrationVerdict.IsDryRun(status) => "dry run, nothing against it",
             ExitCodes.Done => "done",
             ExitCodes.Cancelled => "cancelled",
+            ExitCodes.PostCopyPaused => "post-copy paused",
             ExitCodes.InDoubt => "in doubt",
             ExitCodes.Refused or ExitCodes.DryRunFoundProblems => $"refused: {Reason(status)}",
             _ => $"failed: {Reason(status)}",

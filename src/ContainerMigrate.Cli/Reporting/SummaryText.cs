@@ -37,6 +37,11 @@ internal static class SummaryText
             WriteFolded(streams, $"  {files}", "    ");
         }
 
+        if (MigrationText.PostCopy(result) is { } memory)
+        {
+            WriteFolded(streams, $"  {memory}", "    ");
+        }
+
         if (MigrationText.KeptPackets(result) is { } packets)
         {
             WriteFolded(streams, $"  {packets}", "    ");

@@ -91,7 +91,7 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
 
             if (!response.IsSuccessStatusCode)
             {
-                throw new MigrationException(ReadFailure(body, response.StatusCode));
+                throw new MigrationException(ReadFailure(name, body, response.StatusCode));
             }
 
             return JsonSerializer.Deserialize(body, replyType) ?? throw new JsonException("the answer is null");
@@ -116,7 +116,7 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
         }
     }
 
-    private MigrationFailure ReadFailure(byte[] body, HttpStatusCode status)
+    internal static MigrationFailure ReadFailure(string name, byte[] body, HttpStatusCode status)
     {
         try
         {
@@ -133,7 +133,7 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
         return new MigrationFailure(name, "protocol", $"it answered {(int)status}", "its log says more: /var/log/ctmigrate/ctmigrated.log");
     }
 
-    private static async Task<byte[]> ReadBoundedAsync(HttpContent content, CancellationToken cancellationToken)
+    internal static async Task<byte[]> ReadBoundedAsync(HttpContent content, CancellationToken cancellationToken)
     {
         await using var stream = await content.ReadAsStreamAsync(cancellationToken);
         using var buffer = new MemoryStream();
@@ -152,7 +152,7 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
         return buffer.ToArray();
     }
 
-    private static string Innermost(Exception e)
+    internal static string Innermost(Exception e)
     {
         while (e.InnerException is { } inner)
         {

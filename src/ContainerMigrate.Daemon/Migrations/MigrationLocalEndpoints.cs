@@ -90,6 +90,7 @@ internal static class MigrationLocalEndpoints
         {
             var why = status.EndedAt is not null ? "it has ended"
                 : status.Role == "destination" ? $"it is cancelled on its source, {status.Source}"
+                : status.PostCopy is { IsComplete: false } ? $"the container runs on {status.Destination} already, and gets the rest of its memory from here"
                 : "the handover has begun: only the destination's answer ends it";
             throw ApiException.Refused($"migration {status.Id} cannot be cancelled: {why}");
         }

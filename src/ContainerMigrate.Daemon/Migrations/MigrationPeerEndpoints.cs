@@ -17,7 +17,7 @@ internal static partial class MigrationPeerEndpoints
 
     public static void Map(IEndpointRouteBuilder peerApi)
     {
-        Control(peerApi, "/peer/v1/check", PeerJson.Default.PeerCheckRequest, PeerJson.Default.PeerCheckReply, (m, _, request, token) => m.CheckAsync(request, token));
+        Control(peerApi, "/peer/v1/check", PeerJson.Default.PeerCheckRequest, PeerJson.Default.PeerCheckReply, (m, c, request, token) => m.CheckAsync(request, PeerOf(c), token));
         Control(peerApi, Root, PeerJson.Default.ReserveRequest, PeerJson.Default.ReserveReply, (m, c, request, token) => m.ReserveAsync(request, PeerOf(c), token));
         Control(peerApi, Root + "/{id}/prepare", PeerJson.Default.PrepareRequest, PeerJson.Default.PrepareReply, (m, c, request, token) => m.Get(Id(c), PeerOf(c)).PrepareAsync(request, token));
         // GO and abort are carried out whatever becomes of the connection: the source will ask again.
@@ -35,6 +35,8 @@ internal static partial class MigrationPeerEndpoints
         Bulk(peerApi, BulkTransfer.Pages, (m, stream, token) => m.ReceivePagesAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Checkpoint, (m, stream, token) => m.ReceiveCheckpointAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Packets, (m, stream, token) => m.ReceivePacketsAsync(stream, token));
+        Fetch(peerApi, HttpSourcePeer.FetchVerb, urgent: false);
+        Fetch(peerApi, HttpSourcePeer.UrgentVerb, urgent: true);
     }
 
     private static string Id(HttpContext context) => (string)context.GetRouteValue("id")!;
@@ -56,6 +58,16 @@ internal static partial class MigrationPeerEndpoints
         peerApi.MapPost($"{Root}/{{id}}/{kind.ToString().ToLowerInvariant()}", (RequestDelegate)(context => AnswerAsync(context, async migrations =>
             await Write(context, await receive(migrations.Get(Id(context), PeerOf(context)), context.Request.Body, context.RequestAborted), PeerJson.Default.StreamReply))))
             .WithStreamBody();
+
+    // The one request that a destination makes of a source. What it asks for is checked before a byte of the answer goes.
+    private static void Fetch(IEndpointRouteBuilder peerApi, string verb, bool urgent) =>
+        peerApi.MapPost($"{Root}/{{id}}/{verb}", (RequestDelegate)(context => AnswerAsync(context, _ =>
+        {
+            var environment = context.RequestServices.GetRequiredService<MigrationEnvironment>();
+            var memory = environment.Remaining.Find(Id(context), PeerOf(context)) ?? throw new MigrationException("memory", "no memory of this migration is kept here, or not yet again");
+            context.Response.ContentType = "application/octet-stream";
+            return memory.AnswerAsync(context.Request.Body, context.Response.Body, urgent, context.RequestAborted);
+        }))).WithStreamBody();
 
     private static async Task AnswerAsync(HttpContext context, Func<PeerMigrations, Task> handle)
     {

@@ -72,7 +72,8 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
         {
             if (_index.FindActive(plan.Runtime.Name, plan.Container.Reference.Name) is { } other)
             {
-                throw Refused($"migration {other} of that container is under way", $"`ctmigrate status {other}`");
+                var memory = _index.Find(other)?.Status is { PostCopy: { IsComplete: false } left } arrival ? $": {Checks.ByteSize.Format(left.MissingBytes)} of its memory are still on {arrival.Source}" : "";
+                throw Refused($"migration {other} of that container is under way{memory}", $"`ctmigrate status {other}`");
             }
 
             var id = NewId();

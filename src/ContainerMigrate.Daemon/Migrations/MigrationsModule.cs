@@ -100,6 +100,8 @@ internal sealed class MigrationsModule : IDaemonModule
             Directories = services.GetRequiredService<IHostDirectories>(),
             Tracker = services.GetRequiredService<IMemoryTracker>(),
             Arrivals = services.GetRequiredService<IMemoryArrivals>(),
+            FrozenMemory = new FrozenMemory(),
+            Sources = new HttpSourcePeers(services.GetRequiredService<PeerDirectory>(), services.GetRequiredService<PeerHttpClientFactory>()),
             Pages = new PageFileCopier(),
             Logs = new LogCopier(),
             Host = services.GetRequiredService<IHostInspector>(),

@@ -18,7 +18,8 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
     private readonly ILogger _logger = loggers.CreateLogger("arrivals");
 
     /// <summary>Would this container fit here?</summary>
-    public async Task<PeerCheckReply> CheckAsync(PeerCheckRequest request, CancellationToken cancellationToken)
+    /// <param name="peer">Who asks.</param>
+    public async Task<PeerCheckReply> CheckAsync(PeerCheckRequest request, string peer, CancellationToken cancellationToken)
     {
         Validate(request.Manifest);
         var runtime = environment.Runtime(request.Manifest.Runtime);
@@ -31,6 +32,7 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
         {
             findings.AddRange(await runtime.CheckTargetAsync(request.Manifest, cancellationToken));
             missing = request.Manifest.Image is { } image ? await runtime.FindMissingLayersAsync(image, cancellationToken) : [];
+            findings.AddRange(request.PostCopy ? await CheckWayBackAsync(peer, cancellationToken) : []);
             findings.AddRange(await CheckAddressesAsync(runtime, request.Manifest, cancellationToken));
             mounts = request.Manifest.Mounts.Any(m => m.HasFiles) ? await runtime.LookAtMountsAsync(request.Manifest, cancellationToken) : [];
         }
@@ -50,7 +52,7 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
             throw new MigrationException("protocol", "migration id, epoch or lease is out of range");
         }
 
-        var check = await CheckAsync(new PeerCheckRequest(request.Manifest, request.SourceFacts, request.Skip), cancellationToken);
+        var check = await CheckAsync(new PeerCheckRequest(request.Manifest, request.SourceFacts, request.Skip, request.PostCopy), peer, cancellationToken);
         var imageBytes = check.MissingLayers.Count > 0 ? request.Manifest.Image?.SizeBytes ?? 0 : 0;
         var errors = check.Findings.Concat(HostComparison.Compare(request.SourceFacts with { Clock = check.Facts.Clock }, check.Facts, request.Manifest, imageBytes))
             .Concat(MountComparison.Compare(request.Manifest, check.Mounts ?? [], environment.HostName))
@@ -201,6 +203,24 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
         if (ManifestValidator.FindProblem(manifest) is { } problem)
         {
             throw new MigrationException("protocol", $"the manifest is refused: {problem}");
+        }
+    }
+
+    // Every other connection goes from the source to here; memory that stays behind has to be asked for.
+    private async Task<IReadOnlyList<CheckFinding>> CheckWayBackAsync(string peer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await (environment.Sources.Find(peer) ?? throw new PeerUnreachableException(peer, "it is not paired")).GreetAsync(cancellationToken);
+            return [];
+        }
+        catch (Exception e) when (e is PeerUnreachableException or MigrationException)
+        {
+            return
+            [
+                new CheckFinding(CheckNames.Memory, CheckSeverity.Error, "", $"post-copy fetches memory from {peer}, which cannot be reached from here: {e.Message}",
+                    $"let this host connect to {peer} (`ctmigrate hosts` here), or move without post-copy"),
+            ];
         }
     }
 

@@ -50,18 +50,12 @@ public sealed class CgroupFreezer(TimeProvider? timeProvider = null) : ICgroupFr
     }
 
     /// <inheritdoc/>
+    public void Request(string cgroupDirectory) => Set(cgroupDirectory, "1");
+
+    /// <inheritdoc/>
     public Task ThawAsync(string cgroupDirectory, CancellationToken cancellationToken)
     {
-        var directory = CgroupPath.Check(cgroupDirectory);
-        try
-        {
-            File.WriteAllText(Path.Combine(directory, "cgroup.freeze"), "0");
-        }
-        catch (IOException exception) when (IsGone(exception))
-        {
-            // Nothing is left that could be frozen.
-        }
-
+        Set(cgroupDirectory, "0");
         return Task.CompletedTask;
     }
 
@@ -75,6 +69,19 @@ public sealed class CgroupFreezer(TimeProvider? timeProvider = null) : ICgroupFr
         catch (IOException exception) when (IsGone(exception))
         {
             return false;
+        }
+    }
+
+    private static void Set(string cgroupDirectory, string value)
+    {
+        var directory = CgroupPath.Check(cgroupDirectory);
+        try
+        {
+            File.WriteAllText(Path.Combine(directory, "cgroup.freeze"), value);
+        }
+        catch (IOException exception) when (IsGone(exception))
+        {
+            // Nothing is left that could be frozen.
         }
     }
 

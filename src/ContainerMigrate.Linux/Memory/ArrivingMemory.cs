@@ -17,6 +17,7 @@ internal sealed class ArrivingMemory(
 
     private readonly CancellationTokenSource _givenUp = new();
     private PageStore? _store;
+    private MissingMemory? _missing;
     private Task<LazyRestore>? _server;
 
     public async Task<PageStreamTotals> ReceiveAsync(Stream source, CancellationToken cancellationToken)
@@ -25,7 +26,7 @@ internal sealed class ArrivingMemory(
         return await PageStreamReader.ReadAsync(source, _store, cancellationToken);
     }
 
-    public async Task ServeAsync(string imagesDirectory, CancellationToken cancellationToken)
+    public async Task<IMissingMemory?> ServeAsync(string imagesDirectory, CancellationToken cancellationToken)
     {
         Prepare();
         try
@@ -34,6 +35,7 @@ internal sealed class ArrivingMemory(
             _store.Dispose();
             var server = await _server!.WaitAsync(cancellationToken);
             serving(_store.Path, server);
+            return _missing = MissingMemory.Open(_store.Path, server);
         }
         catch (InvalidDataException e)
         {
@@ -54,6 +56,7 @@ internal sealed class ArrivingMemory(
     public async Task GiveUpAsync()
     {
         await _givenUp.CancelAsync();
+        _missing?.Dispose();
         _store?.Dispose();
         if (_server is not null)
         {

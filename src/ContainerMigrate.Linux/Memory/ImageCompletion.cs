@@ -73,7 +73,7 @@ internal static class ImageCompletion
         {
             var wanted = PageIndex.PagesIn(start, range);
             var slab = process?.Index.Find(start);
-            if (slab is null || wanted.Without(slab.Known) is { IsEmpty: false })
+            if (slab is null || wanted.Without(slab.Data | slab.Zero) is { IsEmpty: false })
             {
                 throw SealedIndex.Missing(processId, start, wanted, slab);
             }

@@ -47,27 +47,31 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
     }
 
     /// <inheritdoc/>
-    public async Task ResumeAsync(string migrationDirectory, CancellationToken cancellationToken)
+    public async Task<ResumedMemory> ResumeAsync(string migrationDirectory, CancellationToken cancellationToken)
     {
         var store = StoreIn(migrationDirectory);
         if (!Directory.Exists(store))
         {
-            return;
+            return new ResumedMemory(null, null);
         }
 
         if (await LazyRestore.ResumeAsync(processes, program, store, WorkIn(migrationDirectory), logger, cancellationToken) is { } restore)
         {
+            // Before it is watched: what is filled in goes away.
+            var missing = MissingMemory.Open(store, restore);
             Watch(store, restore);
-            return;
+            return new ResumedMemory(missing, null);
         }
 
+        string? lost = null;
         if (!LazyPagesProcess.HasLoaded(WorkIn(migrationDirectory)))
         {
             LogLost(store);
-            Lose(store, "its server ended together with the daemon");
+            Lose(store, lost = "its server ended together with the daemon");
         }
 
         PageStore.Delete(store);
+        return new ResumedMemory(null, lost);
     }
 
     /// <summary>Lets go of everything; servers go on by themselves.</summary>

@@ -61,6 +61,18 @@ public sealed class PageStore : IPageSink, IDisposable
     }
 
     /// <inheritdoc/>
+    /// <exception cref="InvalidDataException">More than was announced.</exception>
+    public void Miss(int processId, PageRange range)
+    {
+        lock (_lock)
+        {
+            var process = Expect(processId, range.PageCount, out var before);
+            process.Miss(range);
+            Count(process, before);
+        }
+    }
+
+    /// <inheritdoc/>
     public void Drop(int processId, PageRange range)
     {
         lock (_lock)
@@ -123,14 +135,19 @@ public sealed class PageStore : IPageSink, IDisposable
 
     private StoreTotals Seal(string imagesDirectory, CancellationToken cancellationToken)
     {
-        var totals = new StoreTotals(0, 0, 0);
+        var totals = new StoreTotals(0, 0, 0, 0);
         foreach (var (processId, image) in Processes(imagesDirectory))
         {
             cancellationToken.ThrowIfCancellationRequested();
             var sealedIndex = SealedIndex.Build(processId, image, _processes.GetValueOrDefault(processId)?.Index);
             sealedIndex.WriteTo(StoreFiles.Index(Path, processId));
+            if (sealedIndex.MissingPages > 0)
+            {
+                ArrivedPages.Create(Path, processId, sealedIndex);
+            }
+
             totals = new StoreTotals(
-                totals.Processes + (sealedIndex.DataPages > 0 ? 1 : 0), totals.DataPages + sealedIndex.DataPages, totals.ZeroPages + sealedIndex.ZeroPages);
+                totals.Processes + (sealedIndex.DataPages > 0 ? 1 : 0), totals.DataPages + sealedIndex.DataPages, totals.ZeroPages + sealedIndex.ZeroPages, totals.MissingPages + sealedIndex.MissingPages);
         }
 
         return totals;
@@ -169,5 +186,5 @@ public sealed class PageStore : IPageSink, IDisposable
 
     private InvalidDataException TooMuch() => new($"more memory than the {_maxPages >> (20 - MemoryPage.Shift)} MiB that were announced");
 
-    private static long Known(StoredProcess process) => process.Index.DataPages + process.Index.ZeroPages;
+    private static long Known(StoredProcess process) => process.Index.DataPages + process.Index.ZeroPages + process.Index.MissingPages;
 }

@@ -7,21 +7,24 @@ namespace ContainerMigrate.Linux.Memory;
 
 /// <summary>
 /// Which pages of a process a lazy restore has to bring, and where in the store's file they are. On disk, little endian: <c>u64 magic,
-/// u32 version, u32 slabs</c>, for each slab in ascending order <c>u64 address, u32 slot, u32 0</c> and 512 bits, and <c>u64</c> XXH64 of
+/// u32 version, u32 slabs</c>, for each slab in ascending order <c>u64 address, u32 slot, u32 0</c>, 512 bits for the pages to bring and 512 for those
+/// of them that were with the source alone when the store was sealed, and <c>u64</c> XXH64 of
 /// everything before.
 /// </summary>
 internal sealed class SealedIndex
 {
     private const ulong Magic = 0x0058_444E_494D_5443; // "CTMINDX" and a zero byte
-    private const uint Version = 1;
+    private const uint Version = 2;
     private const int HeadBytes = 16;
-    private const int SlabBytes = 16 + BitsBytes;
-    private const int BitsBytes = PageSlab.Pages / 8;
+    private const int SlabBytes = 16 + (2 * BitsBytes);
+    private const int BitsBytes = PageBits.Bytes;
 
     private SealedIndex(IReadOnlyList<PageSlab> slabs) => Slabs = slabs;
 
-    /// <summary>In ascending order, with data pages only.</summary>
+    /// <summary>In ascending order; <see cref="PageSlab.Data"/> is what has to be brought, <see cref="PageSlab.Missing"/> what of that was not here.</summary>
     internal IReadOnlyList<PageSlab> Slabs { get; }
+
+    internal long MissingPages => Slabs.Sum(slab => (long)slab.Missing.Count);
 
     internal long DataPages => Slabs.Sum(slab => (long)slab.Data.Count);
 
@@ -54,12 +57,26 @@ internal sealed class SealedIndex
                     slabs.Add(last = new PageSlab(start, slab.Slot));
                 }
 
-                last.Data |= slab.Data & wanted;
+                last.Data |= (slab.Data | slab.Missing) & wanted;
+                last.Missing |= slab.Missing & wanted;
             }
         }
 
         slabs.RemoveAll(slab => slab.Data.IsEmpty);
         return new SealedIndex(slabs) { ZeroPages = zeroPages };
+    }
+
+    /// <summary>Index of the slab that begins at an address; as List.BinarySearch, the complement of where it would be when there is none.</summary>
+    internal int IndexOf(ulong slabAddress)
+    {
+        var (low, high) = (0, Slabs.Count);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = Slabs[middle].Address < slabAddress ? (middle + 1, high) : (low, middle);
+        }
+
+        return low < Slabs.Count && Slabs[low].Address == slabAddress ? low : ~low;
     }
 
     /// <summary>Replaces the file as a whole.</summary>
@@ -74,12 +91,8 @@ internal sealed class SealedIndex
         {
             BinaryPrimitives.WriteUInt64LittleEndian(rest, slab.Address);
             BinaryPrimitives.WriteInt32LittleEndian(rest[8..], slab.Slot);
-            var bits = slab.Data;
-            for (var word = 0; word < BitsBytes / sizeof(ulong); word++)
-            {
-                BinaryPrimitives.WriteUInt64LittleEndian(rest[(16 + (word * sizeof(ulong)))..], bits[word]);
-            }
-
+            slab.Data.Write(rest[16..]);
+            slab.Missing.Write(rest[(16 + BitsBytes)..]);
             rest = rest[SlabBytes..];
         }
 
@@ -107,13 +120,10 @@ internal sealed class SealedIndex
         List<PageSlab> slabs = new(count);
         for (var rest = bytes.AsSpan(HeadBytes); slabs.Count < count; rest = rest[SlabBytes..])
         {
-            var bits = default(PageBits);
-            for (var word = 0; word < BitsBytes / sizeof(ulong); word++)
+            slabs.Add(new PageSlab(BinaryPrimitives.ReadUInt64LittleEndian(rest), BinaryPrimitives.ReadInt32LittleEndian(rest[8..]))
             {
-                bits[word] = BinaryPrimitives.ReadUInt64LittleEndian(rest[(16 + (word * sizeof(ulong)))..]);
-            }
-
-            slabs.Add(new PageSlab(BinaryPrimitives.ReadUInt64LittleEndian(rest), BinaryPrimitives.ReadInt32LittleEndian(rest[8..])) { Data = bits });
+                Data = PageBits.Read(rest[16..]), Missing = PageBits.Read(rest[(16 + BitsBytes)..]),
+            });
         }
 
         return new SealedIndex(slabs);

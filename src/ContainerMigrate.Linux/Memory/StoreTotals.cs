@@ -4,4 +4,5 @@ namespace ContainerMigrate.Linux.Memory;
 /// <param name="Processes">With pages to bring.</param>
 /// <param name="DataPages">Pages to bring.</param>
 /// <param name="ZeroPages">Pages that hold zeros, which cost nothing.</param>
-public sealed record StoreTotals(int Processes, long DataPages, long ZeroPages);
+/// <param name="MissingPages">Of the pages to bring, those that the source still has to be asked for.</param>
+public sealed record StoreTotals(int Processes, long DataPages, long ZeroPages, long MissingPages = 0);

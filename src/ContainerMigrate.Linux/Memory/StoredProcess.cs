@@ -36,6 +36,15 @@ internal sealed class StoredProcess : IDisposable
         }
     }
 
+    /// <summary>Gives them a place, and leaves in it what came earlier: in the pause there is no time to take it out.</summary>
+    internal void Miss(PageRange range)
+    {
+        for (var start = PageSlab.Align(range.Address); start < range.End; start += PageSlab.Bytes)
+        {
+            Index.Set(Index.FindOrAdd(start), PageIndex.PagesIn(start, range), PageRunKind.Missing);
+        }
+    }
+
     internal void Drop(PageRange range)
     {
         foreach (var slab in Index.Overlapping(range))

@@ -1,4 +1,5 @@
 using ContainerMigrate.Checks;
+using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 
@@ -74,13 +75,13 @@ public sealed record MigrateRequest
 
     public required string Host { get; init; }
 
-    /// <summary><c>auto</c>, <c>precopy</c> or <c>stop-and-copy</c>.</summary>
+    /// <summary><c>auto</c>, <c>precopy</c>, <c>postcopy</c> or <c>stop-and-copy</c>.</summary>
     public string Mode { get; init => field = value ?? "auto"; } = "auto";
 
     /// <summary>The pause, in seconds, that more rounds of pre-copy are worth; null: 0.3.</summary>
     public double? MaxDowntimeSeconds { get; init; }
 
-    /// <summary>What when more rounds do not help: <c>accept</c> the longer pause, <c>abort</c>, or <c>throttle</c> the container.</summary>
+    /// <summary>What when more rounds do not help: <c>accept</c> the longer pause, <c>abort</c>, <c>throttle</c> the container, or go on as <c>postcopy</c>.</summary>
     public string OnStall { get; init => field = value ?? "accept"; } = "accept";
 
     public bool DryRun { get; init; }
@@ -147,6 +148,9 @@ public sealed record MigrationStatus
     /// <summary>Content of the files that the last look has found to be new or changed; of a large file less may have to be sent. Null before the first.</summary>
     public long? FilesLeftBytes { get; init; }
 
+    /// <summary>Memory that stayed behind and follows while the container runs on the destination; null where there is none.</summary>
+    public MemoryArrival? PostCopy { get; init; }
+
     public MigrationFailure? Failure { get; init; }
 
     public IReadOnlyList<CheckFinding> Findings { get; init => field = value ?? []; } = [];
@@ -203,6 +207,9 @@ public sealed record MigrationResult
 
     /// <summary>Identifier of the container on the destination.</summary>
     public string DestinationId { get; init => field = value ?? ""; } = "";
+
+    /// <summary>What followed after the switchover; null where all had gone before.</summary>
+    public MemoryArrival? PostCopy { get; init; }
 
     /// <summary>What became of the packets that reached the container in the pause; null where none could be kept, or that is not known.</summary>
     public PacketTotals? KeptPackets { get; init; }

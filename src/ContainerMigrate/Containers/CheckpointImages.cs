@@ -11,6 +11,10 @@ public static class CheckpointImages
     /// <param name="migrationDirectory">The migration's own directory.</param>
     public static string SentPagesIn(string migrationDirectory) => Path.Combine(migrationDirectory, "pages");
 
+    /// <summary>Source: which memory has stayed behind, and whose it is.</summary>
+    /// <param name="migrationDirectory">The migration's own directory.</param>
+    public static string LeftBehindIn(string migrationDirectory) => Path.Combine(migrationDirectory, "left");
+
     /// <summary>What is sent to try the connection; there only meanwhile.</summary>
     /// <param name="migrationDirectory">The migration's own directory.</param>
     public static string ProbeIn(string migrationDirectory) => Path.Combine(migrationDirectory, "probe");
@@ -18,7 +22,7 @@ public static class CheckpointImages
     /// <summary>Deletes a migration's images, which are as large as the container's memory; its logs stay.</summary>
     public static void Delete(string migrationDirectory)
     {
-        foreach (var directory in (ReadOnlySpan<string>)[DirectoryIn(migrationDirectory), SentPagesIn(migrationDirectory), ProbeIn(migrationDirectory)])
+        foreach (var directory in (ReadOnlySpan<string>)[DirectoryIn(migrationDirectory), SentPagesIn(migrationDirectory), LeftBehindIn(migrationDirectory), ProbeIn(migrationDirectory)])
         {
             if (Directory.Exists(directory))
             {

@@ -7,6 +7,12 @@ public interface ICgroupFreezer
     /// <exception cref="Migration.MigrationException">Not frozen within the time.</exception>
     Task FreezeAsync(string cgroupDirectory, TimeSpan timeout, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Asks for the same and does not wait: a process that waits in a system call for a page of its memory cannot be stopped before it has it, and
+    /// stands still all the same. Success when the cgroup is gone.
+    /// </summary>
+    void Request(string cgroupDirectory);
+
     /// <summary>Lets them run again; success when the cgroup is gone.</summary>
     Task ThawAsync(string cgroupDirectory, CancellationToken cancellationToken);
 

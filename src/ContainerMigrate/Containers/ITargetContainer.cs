@@ -52,6 +52,9 @@ public interface ITargetContainer
     /// <summary>Network namespace of the restored tree; null before <see cref="RestoreAsync"/> and after the container's end.</summary>
     string? NetworkNamespacePath { get; }
 
+    /// <summary>Its cgroup; null while and where there is no process in it.</summary>
+    string? CgroupDirectory { get; }
+
     /// <summary>Decides for abort if nothing has been decided, and unblocks everything that waits.</summary>
     /// <returns>False when the decision was commit: the container runs or is about to.</returns>
     Task<bool> TryAbortAsync(string reason);

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using ContainerMigrate.Api;
 using ContainerMigrate.Containers;
+using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Volumes;
 
@@ -18,4 +19,5 @@ namespace ContainerMigrate.Journal;
 [JsonSerializable(typeof(MigrationResult))]
 [JsonSerializable(typeof(MigrationStatus))]
 [JsonSerializable(typeof(IReadOnlyList<DirectoryClaim>))]
+[JsonSerializable(typeof(List<LeftProcess>))]
 public sealed partial class JournalJson : JsonSerializerContext;

@@ -48,6 +48,12 @@ public static class JournalKeys
     /// <summary>On the source: what is removed once the container has arrived.</summary>
     public const string DepartingVolumes = "departing_volumes";
     public const string DepartingDirectories = "departing_directories";
+
+    /// <summary>Post-copy: bytes that stay on the source at first.</summary>
+    public const string LeftBehindBytes = "left_behind_bytes";
+
+    /// <summary>Destination: whether we have frozen the container because the source cannot be asked.</summary>
+    public const string StandsStill = "stands_still";
     public const string Failure = "failure";
     public const string Result = "result";
     public const string ExitCode = "exit_code";

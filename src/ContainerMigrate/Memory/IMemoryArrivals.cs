@@ -19,7 +19,8 @@ public interface IMemoryArrivals
     Task WaitUntilFilledAsync(string containerId, CancellationToken cancellationToken);
 
     /// <summary>After a start of the daemon: takes hold again of memory that is still being filled in.</summary>
-    Task ResumeAsync(string migrationDirectory, CancellationToken cancellationToken);
+    /// <returns>What has become of it.</returns>
+    Task<ResumedMemory> ResumeAsync(string migrationDirectory, CancellationToken cancellationToken);
 }
 
 /// <summary>Memory of one migration. Disposing it lets go of what is open; what was served goes on being served.</summary>
@@ -36,9 +37,15 @@ public interface IArrivingMemory : IAsyncDisposable
     /// </summary>
     /// <param name="imagesDirectory">CRIU's images, which say what they leave out.</param>
     /// <exception cref="Migration.MigrationException">It cannot be served: the images leave out a page that never came.</exception>
-    Task ServeAsync(string imagesDirectory, CancellationToken cancellationToken);
+    /// <returns>What the source has kept and has to be asked for; null when everything is here. Owned by the caller.</returns>
+    Task<IMissingMemory?> ServeAsync(string imagesDirectory, CancellationToken cancellationToken);
 
     /// <summary>All processes are rebuilt: what none of them asks for may be filled in too.</summary>
     /// <param name="containerId">Whose memory it is from now on.</param>
     void Begin(string containerId);
 }
+
+/// <summary>Memory that was being filled in when a daemon died.</summary>
+/// <param name="Missing">What the source still has to be asked for; null when everything is here. Owned by the caller.</param>
+/// <param name="Lost">Why some of it is nowhere any more; null when that is not so.</param>
+public sealed record ResumedMemory(IMissingMemory? Missing, string? Lost);

@@ -12,6 +12,10 @@ public interface IPageSink
     /// <summary>These pages are there, and hold zeros.</summary>
     void WriteZero(int processId, PageRange range);
 
+    /// <summary>These pages exist, and have to be asked for.</summary>
+    /// <exception cref="InvalidDataException">Nobody here would ask.</exception>
+    void Miss(int processId, PageRange range) => throw new InvalidDataException("page stream: pages are announced where they are to be sent");
+
     /// <summary>These pages are not there any more.</summary>
     void Drop(int processId, PageRange range);
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 
@@ -9,6 +10,9 @@ public struct PageBits
 {
     private const int Words = PageSlab.Pages / BitsOfWord;
     private const int BitsOfWord = 64;
+
+    /// <summary>As <see cref="Write"/> writes it.</summary>
+    public const int Bytes = PageSlab.Pages / 8;
 
     private ulong _first;
 
@@ -40,6 +44,27 @@ public struct PageBits
         }
 
         return bits;
+    }
+
+    /// <summary>What <see cref="Write"/> wrote.</summary>
+    public static PageBits Read(ReadOnlySpan<byte> source)
+    {
+        var bits = default(PageBits);
+        for (var word = 0; word < Words; word++)
+        {
+            bits[word] = BinaryPrimitives.ReadUInt64LittleEndian(source[(word * sizeof(ulong))..]);
+        }
+
+        return bits;
+    }
+
+    /// <summary>Little endian, the first page in the lowest bit.</summary>
+    public readonly void Write(Span<byte> destination)
+    {
+        for (var word = 0; word < Words; word++)
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(destination[(word * sizeof(ulong))..], this[word]);
+        }
     }
 
     public static PageBits operator |(PageBits left, PageBits right) => BitwiseOr(left, right);

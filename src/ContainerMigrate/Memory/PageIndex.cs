@@ -2,7 +2,7 @@ namespace ContainerMigrate.Memory;
 
 /// <summary>
 /// What a store knows of one process's pages, and where in the store's file each of them lies. A page keeps its place: content that comes
-/// again overwrites it, and the file's size is that of the memory, rounded up to slabs, however often pages are sent. Costs about 160
+/// again overwrites it, and the file's size is that of the memory, rounded up to slabs, however often pages are sent. Costs about 220
 /// bytes for 2 MiB of memory.
 /// </summary>
 public sealed class PageIndex
@@ -15,6 +15,9 @@ public sealed class PageIndex
 
     /// <summary>Pages that hold zeros.</summary>
     public long ZeroPages { get; private set; }
+
+    /// <summary>Pages that are with the source alone.</summary>
+    public long MissingPages { get; private set; }
 
     /// <summary>In no particular order.</summary>
     public IReadOnlyCollection<PageSlab> Slabs => _slabs.Values;
@@ -46,10 +49,13 @@ public sealed class PageIndex
         ArgumentNullException.ThrowIfNull(slab);
         DataPages -= slab.Data.Count;
         ZeroPages -= slab.Zero.Count;
+        MissingPages -= slab.Missing.Count;
         slab.Data = kind == PageRunKind.Data ? slab.Data | pages : slab.Data.Without(pages);
         slab.Zero = kind == PageRunKind.Zero ? slab.Zero | pages : slab.Zero.Without(pages);
+        slab.Missing = kind == PageRunKind.Missing ? slab.Missing | pages : slab.Missing.Without(pages);
         DataPages += slab.Data.Count;
         ZeroPages += slab.Zero.Count;
+        MissingPages += slab.Missing.Count;
     }
 
     /// <summary>Slabs that overlap a range and about which something is known.</summary>

@@ -29,7 +29,7 @@ internal readonly record struct PageRun(int ProcessId, PageRange Range, PageRunK
             BinaryPrimitives.ReadInt32LittleEndian(source[8..]),
             new PageRange(BinaryPrimitives.ReadUInt64LittleEndian(source), count & (uint)MaxPages),
             (PageRunKind)(count >> KindShift));
-        return run.ProcessId > 0 && run.Range.IsValid && run.Kind <= PageRunKind.Dropped
+        return run.ProcessId > 0 && run.Range.IsValid && run.Kind <= PageRunKind.Missing
             ? run
             : throw new InvalidDataException($"page stream: {run.Range.PageCount} pages at {run.Range.Address:x} of process {run.ProcessId} cannot be");
     }

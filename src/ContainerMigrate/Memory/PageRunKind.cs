@@ -11,4 +11,7 @@ public enum PageRunKind
 
     /// <summary>They are not there any more.</summary>
     Dropped = 2,
+
+    /// <summary>They exist, and have to be asked for: of an announcement, what stays behind for now; of a request, what is wanted.</summary>
+    Missing = 3,
 }

@@ -146,6 +146,13 @@ public sealed class PageSet
         return index < _count && _ranges[index].Contains(address);
     }
 
+    /// <summary>Whether every page of the range is in.</summary>
+    public bool ContainsAll(AddressRange range)
+    {
+        var index = FindFirstEndingAtOrAfter(range.End);
+        return index < _count && _ranges[index].Start <= range.Start;
+    }
+
     /// <summary>Whether any page of the range is in.</summary>
     public bool Overlaps(AddressRange range)
     {

@@ -20,7 +20,10 @@ public sealed class PageSlab(ulong address, int slot)
     /// <summary>Pages that are known to hold zeros, and holes in the file.</summary>
     public PageBits Zero { get; set; }
 
-    public PageBits Known => Data | Zero;
+    /// <summary>Pages that exist and are with the source alone: whatever the file has of them is out of date.</summary>
+    public PageBits Missing { get; set; }
+
+    public PageBits Known => Data | Zero | Missing;
 
     /// <summary>Where in the file a page lies.</summary>
     public long OffsetOf(int page) => ((long)Slot * Bytes) + ((long)page << MemoryPage.Shift);

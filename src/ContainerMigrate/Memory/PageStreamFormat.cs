@@ -6,8 +6,8 @@ namespace ContainerMigrate.Memory;
 /// stream = header frame* end
 /// header = u64 magic, u16 version, u16 0
 /// frame  = u32 runs (1..MaxRuns), u32 pages (0..MaxPages), run*, pages * 4096 bytes
-/// run    = u64 address, i32 pid, u32 pages (lower 30 bits) and kind (upper 2: 0 data, 1 zero, 2 dropped)
-/// end    = u32 0, u32 0, u64 data pages, u64 zero pages, u64 dropped pages, u64 digest (XXH64 over everything after the header and before it)
+/// run    = u64 address, i32 pid, u32 pages (lower 30 bits) and kind (upper 2: 0 data, 1 zero, 2 dropped, 3 missing)
+/// end    = u32 0, u32 0, u64 data pages, u64 zero pages, u64 dropped pages, u64 missing pages, u64 digest (XXH64 over everything after the header and before it)
 /// </code>
 /// A frame holds many runs, since what a process has dirtied is mostly single pages; the pages of all its data runs follow its table in
 /// the runs' order. A later run of a page counts. As with files the digest finds accidents; who wrote the stream is for TLS to say.
@@ -18,7 +18,7 @@ public static class PageStreamFormat
     public const ulong Magic = 0x0045_4741_504D_5443;
 
     /// <summary>Raised with every change that an older receiver would misread.</summary>
-    public const ushort Version = 1;
+    public const ushort Version = 2;
 
     /// <summary>Bytes of magic, version and reserve.</summary>
     public const int HeaderLength = 12;
@@ -33,7 +33,7 @@ public static class PageStreamFormat
     public const int MaxRuns = 1024;
 
     /// <summary>Bytes behind the last frame.</summary>
-    public const int EndLength = FrameHeadLength + (4 * sizeof(ulong));
+    public const int EndLength = FrameHeadLength + (5 * sizeof(ulong));
 
     /// <summary>The largest frame without its head.</summary>
     internal const int MaxBodyLength = (MaxRuns * PageRun.Bytes) + (MaxPages * MemoryPage.Bytes);

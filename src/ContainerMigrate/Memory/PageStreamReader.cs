@@ -80,6 +80,9 @@ public static class PageStreamReader
                 case PageRunKind.Dropped:
                     sink.Drop(run.ProcessId, run.Range);
                     break;
+                case PageRunKind.Missing:
+                    sink.Miss(run.ProcessId, run.Range);
+                    break;
                 default:
                     throw new InvalidDataException("page stream: a frame with fewer pages than its runs have");
             }
@@ -106,13 +109,14 @@ public static class PageStreamReader
     private static void CheckEnd(ReadOnlySpan<byte> end, PageStreamTotals totals, StreamDigest digest)
     {
         var sent = new PageStreamTotals(
-            BinaryPrimitives.ReadUInt64LittleEndian(end), BinaryPrimitives.ReadUInt64LittleEndian(end[8..]), BinaryPrimitives.ReadUInt64LittleEndian(end[16..]));
+            BinaryPrimitives.ReadUInt64LittleEndian(end), BinaryPrimitives.ReadUInt64LittleEndian(end[8..]), BinaryPrimitives.ReadUInt64LittleEndian(end[16..]),
+            BinaryPrimitives.ReadUInt64LittleEndian(end[24..]));
         if (sent != totals)
         {
             throw new InvalidDataException($"page stream: {totals.DataPages} pages arrived, the sender counted {sent.DataPages}");
         }
 
-        var expected = BinaryPrimitives.ReadUInt64LittleEndian(end[24..]);
+        var expected = BinaryPrimitives.ReadUInt64LittleEndian(end[32..]);
         if (expected != digest.GetCurrent())
         {
             throw new InvalidDataException($"page stream: digest {digest.GetCurrent():x16} of what arrived is not the sender's {expected:x16}");

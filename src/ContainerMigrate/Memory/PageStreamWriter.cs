@@ -59,6 +59,9 @@ public sealed class PageStreamWriter : IAsyncDisposable
     /// <summary>Says that pages hold zeros, where the caller knows it without reading them.</summary>
     public ValueTask WriteZeroAsync(int processId, PageRange range) => AddAsync(new PageRun(processId, range, PageRunKind.Zero));
 
+    /// <summary>Says that pages exist and are not in this stream.</summary>
+    public ValueTask MissAsync(int processId, PageRange range) => AddAsync(new PageRun(processId, range, PageRunKind.Missing));
+
     /// <summary>Says that pages are not there any more.</summary>
     public ValueTask DropAsync(int processId, PageRange range) => AddAsync(new PageRun(processId, range, PageRunKind.Dropped));
 
@@ -216,7 +219,7 @@ public sealed class PageStreamWriter : IAsyncDisposable
             }
 
             var end = new byte[PageStreamFormat.EndLength];
-            ReadOnlySpan<ulong> values = [_totals.DataPages, _totals.ZeroPages, _totals.DroppedPages, _digest.GetCurrent()];
+            ReadOnlySpan<ulong> values = [_totals.DataPages, _totals.ZeroPages, _totals.DroppedPages, _totals.MissingPages, _digest.GetCurrent()];
             for (var i = 0; i < values.Length; i++)
             {
                 BinaryPrimitives.WriteUInt64LittleEndian(end.AsSpan(PageStreamFormat.FrameHeadLength + (i * sizeof(ulong))), values[i]);

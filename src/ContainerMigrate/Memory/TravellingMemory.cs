@@ -44,6 +44,21 @@ public sealed class TravellingMemory(IMemoryTracking tracking) : IAsyncDisposabl
         }
     }
 
+    /// <summary>What is pending stays here for good, as far as this is concerned.</summary>
+    /// <returns>The pages.</returns>
+    public IReadOnlyDictionary<ContainerProcessId, PageSet> LeaveBehind()
+    {
+        Dictionary<ContainerProcessId, PageSet> left = [];
+        foreach (var (id, process) in _processes.Where(p => !p.Value.Pending.IsEmpty))
+        {
+            var pages = left[new ContainerProcessId(process.HostId, id)] = new PageSet();
+            pages.UnionWith(process.Pending);
+            process.Pending.Clear();
+        }
+
+        return left;
+    }
+
     /// <summary>Sends what is pending, as one <see cref="PageStreamFormat"/> stream.</summary>
     public async Task<PageStreamTotals> SendPendingAsync(Stream destination, CancellationToken cancellationToken)
     {

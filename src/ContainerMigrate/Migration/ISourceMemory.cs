@@ -21,6 +21,9 @@ internal interface ISourceMemory : IAsyncDisposable
     /// <summary>What was left to copy when the prediction was made, at the rate of the last round, in milliseconds.</summary>
     double LeftToCopyMs { get; }
 
+    /// <summary>Bytes that have stayed behind, for the destination to ask for; null when it has everything.</summary>
+    long? LeftBehindBytes { get; }
+
     /// <summary>Sends what can be sent while the container runs.</summary>
     /// <param name="bytesPerSecond">What the connection carried when it was tried.</param>
     /// <param name="late">Set when the time for it has passed.</param>

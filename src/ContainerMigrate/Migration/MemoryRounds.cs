@@ -9,10 +9,11 @@ namespace ContainerMigrate.Migration;
 /// </summary>
 /// <param name="memory">The container's; not owned.</param>
 /// <param name="send">Sends one page stream to the destination.</param>
+/// <param name="mode">Post-copy ends after one round.</param>
 /// <param name="throttle">Slows the container down where that is wanted; null: it is not.</param>
 /// <param name="report">Told of each round once its end is decided.</param>
 internal sealed class MemoryRounds(
-    TravellingMemory memory, ConvergencePolicy policy, PausePrediction fixedPause, string onStall, CpuThrottle? throttle, TimeProvider time,
+    TravellingMemory memory, ConvergencePolicy policy, PausePrediction fixedPause, string mode, string onStall, CpuThrottle? throttle, TimeProvider time,
     Func<int, Func<Stream, CancellationToken, Task>, CancellationToken, Task> send, Action<PreCopyRound> report)
 {
     // Below this a round's rate says more about the round trip than about the connection.
@@ -23,6 +24,9 @@ internal sealed class MemoryRounds(
 
     /// <summary>Rounds that have sent something.</summary>
     public int Count { get; private set; }
+
+    /// <summary>What is dirty at the end stays behind: the destination asks for it when it runs the container.</summary>
+    public bool LeavesRest { get; private set; }
 
     /// <summary>The pause as it was predicted when the rounds ended; null before.</summary>
     public PausePrediction? Prediction { get; private set; }
@@ -45,7 +49,7 @@ internal sealed class MemoryRounds(
         {
             var dirty = memory.PendingBytes;
             var prediction = PredictNow();
-            var decision = policy.Decide(dirty, prediction.CopyMs, prediction.TotalMs, late.IsCancellationRequested);
+            var decision = mode == MigrationModes.PostCopy ? DecideOnce(late) : policy.Decide(dirty, prediction.CopyMs, prediction.TotalMs, late.IsCancellationRequested);
             var round = new PreCopyRound
             {
                 Number = Count + 1, DirtyBytes = dirty, PredictedPauseMs = Math.Round(prediction.TotalMs), StoppedMs = memory.Stopped.TotalMilliseconds, Verdict = decision.Reason,
@@ -68,12 +72,25 @@ internal sealed class MemoryRounds(
                 throw new MigrationException("pre-copy", decision.Reason, FormattableString.Invariant($"`--on-stall accept` takes that pause, `--max-downtime {Math.Ceiling(prediction.TotalMs / 100) * 100:0}ms` expects it"));
             }
 
+            LeavesRest = mode == MigrationModes.PostCopy || (decision.Step == ConvergenceStep.Stalled && onStall == StallActions.PostCopy);
+            if (LeavesRest)
+            {
+                prediction = prediction with { CopyMs = 0 };
+                round = round with { PredictedPauseMs = Math.Round(prediction.TotalMs), Verdict = $"{round.Verdict}; the rest follows after the switchover" };
+            }
+
             report(round with { CpuPercent = CpuPercent });
             Prediction = prediction;
-            LeftToCopyMs = CopyMs;
+            LeftToCopyMs = LeavesRest ? 0 : CopyMs;
             return;
         }
     }
+
+    // Most of what a container has it does not write all the time: sent once ahead, that is not waited for on the destination.
+    private ConvergenceDecision DecideOnce(CancellationToken late) =>
+        late.IsCancellationRequested ? new(ConvergenceStep.SwitchOver, "post-copy: the time allowed for copying ahead has passed")
+        : Count == 0 ? new(ConvergenceStep.CopyAgain, "post-copy: all goes ahead once")
+        : new(ConvergenceStep.SwitchOver, "post-copy: all has gone ahead once");
 
     private double? CpuPercent => throttle?.LimitCpus is { } cpus ? Math.Round(100 * cpus) : null;
 

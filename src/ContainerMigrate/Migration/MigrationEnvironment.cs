@@ -3,6 +3,7 @@ using ContainerMigrate.Host;
 using ContainerMigrate.Journal;
 using ContainerMigrate.Memory;
 using ContainerMigrate.Network;
+using ContainerMigrate.Protocol;
 using ContainerMigrate.Storage;
 using ContainerMigrate.Volumes;
 
@@ -41,6 +42,13 @@ public sealed record MigrationEnvironment
     public required IMemoryTracker Tracker { get; init; }
 
     public required IMemoryArrivals Arrivals { get; init; }
+
+    public required IFrozenMemory FrozenMemory { get; init; }
+
+    public required ISourcePeers Sources { get; init; }
+
+    /// <summary>What the destinations of containers that have left may still ask for.</summary>
+    public RemainingMemories Remaining { get; } = new();
 
     public required IPageFileCopier Pages { get; init; }
 

@@ -15,6 +15,9 @@ public sealed record MigrationLimits
     /// <summary>Bits a second that the streams of one migration take together; null: no limit.</summary>
     public long? BandwidthBitsPerSecond { get; init; }
 
+    /// <summary>Memory up to this is copied in the pause also when post-copy is allowed: it takes a few milliseconds, and then the container depends on nobody. Default 1 MiB.</summary>
+    public long WorthLeavingBytes { get; init; } = 1 << 20;
+
     /// <summary>Time between two questions to a peer that does not answer. Default 1 s.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
 }

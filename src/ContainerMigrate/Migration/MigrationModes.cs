@@ -8,7 +8,10 @@ public static class MigrationModes
 
     public const string PreCopy = "precopy";
 
+    /// <summary>Ahead once; what is written meanwhile follows when the container runs on the destination.</summary>
+    public const string PostCopy = "postcopy";
+
     public const string StopAndCopy = "stop-and-copy";
 
-    public static IReadOnlyList<string> All { get; } = [Auto, PreCopy, StopAndCopy];
+    public static IReadOnlyList<string> All { get; } = [Auto, PreCopy, PostCopy, StopAndCopy];
 }

@@ -79,7 +79,8 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         // What the runtime has said of its container, the look at the processes need not say again in other words.
         var said = findings.Where(f => f.Severity == CheckSeverity.Error).Select(f => f.Check).ToHashSet();
         findings.AddRange(Here(await environment.Host.CheckProcessesAsync(container, cancellationToken)).Where(f => !said.Contains(f.Check)));
-        var reply = await survey.AskAsync(container, manifest => peer.CheckAsync(new PeerCheckRequest(manifest, facts, request.Skip), cancellationToken));
+        var postCopy = request.Mode == MigrationModes.PostCopy || request.OnStall == StallActions.PostCopy;
+        var reply = await survey.AskAsync(container, manifest => peer.CheckAsync(new PeerCheckRequest(manifest, facts, request.Skip, postCopy), cancellationToken));
         findings.AddRange(reply.Findings.Select(f => f with { Host = peer.Name }));
         (container, var hasVolumeUsers) = await survey.CompleteAsync(container, reply.Mounts ?? [], peer.Name, findings, cancellationToken);
 
@@ -105,10 +106,10 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
             Checked = [.. CheckNames.All.Where(n => !request.Skip.Contains(n))],
             Mode = mode,
             Tracker = tracker,
-            PredictedPauseMs = mode == MigrationModes.PreCopy
+            PredictedPauseMs = mode != MigrationModes.StopAndCopy
                 ? Math.Round(estimate.PreCopy(container.Manifest).TotalMs)
                 : estimate.StopAndCopyMs(container.Manifest),
-            PredictedFrom = estimate.CountOf(mode),
+            PredictedFrom = estimate.CountOf(mode == MigrationModes.StopAndCopy ? mode : MigrationModes.PreCopy),
             MemoryBytes = container.Manifest.MemoryBytes,
             WritableLayerBytes = container.Manifest.WritableLayerBytes,
             ImageBytesToSend = imageBytes,
@@ -138,12 +139,19 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
                 findings.Add(new CheckFinding(CheckNames.Memory, CheckSeverity.Information, environment.HostName, $"the container stands still for a moment in each round (soft-dirty){(here.Reason.Length > 0 ? ": " : "")}{here.Reason}"));
             }
 
-            return (MigrationModes.PreCopy, here.Tracker);
+            if (wanted != MigrationModes.PostCopy)
+            {
+                return (MigrationModes.PreCopy, here.Tracker);
+            }
+
+            findings.Add(new CheckFinding(CheckNames.Memory, CheckSeverity.Information, environment.HostName,
+                $"post-copy: until all memory has followed the container needs both hosts and the link; it stands still while {destination.HostName} does not reach this host, and is lost if this host fails"));
+            return (MigrationModes.PostCopy, here.Tracker);
         }
 
         findings.Add(wanted == MigrationModes.Auto
             ? new CheckFinding(CheckNames.Memory, CheckSeverity.Information, obstacle.Host, $"memory is copied while the container is frozen: {obstacle.Reason}")
-            : new CheckFinding(CheckNames.Memory, CheckSeverity.Error, obstacle.Host, $"no pre-copy: {obstacle.Reason}", "--mode auto does what can be done"));
+            : new CheckFinding(CheckNames.Memory, CheckSeverity.Error, obstacle.Host, $"no {(wanted == MigrationModes.PostCopy ? "post-copy" : "pre-copy")}: {obstacle.Reason}", "--mode auto does what can be done"));
         return (MigrationModes.StopAndCopy, "");
     }
 

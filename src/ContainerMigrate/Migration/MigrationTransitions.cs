@@ -24,7 +24,8 @@ public static class MigrationTransitions
         [MigrationPhase.Reserved] = [MigrationPhase.Reserved, MigrationPhase.Receiving, MigrationPhase.Aborted],
         [MigrationPhase.Receiving] = [MigrationPhase.Prepared, MigrationPhase.Aborted],
         [MigrationPhase.Prepared] = [MigrationPhase.Committed, MigrationPhase.Aborted],
-        [MigrationPhase.Committed] = [MigrationPhase.Done],
+        // Again: the container stands still, or goes on, since the source cannot be asked for its memory.
+        [MigrationPhase.Committed] = [MigrationPhase.Committed, MigrationPhase.Done],
         [MigrationPhase.Done] = [],
         [MigrationPhase.Aborted] = [],
     };

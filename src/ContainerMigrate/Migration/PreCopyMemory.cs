@@ -8,12 +8,12 @@ namespace ContainerMigrate.Migration;
 
 /// <summary>
 /// Memory in rounds while the container runs; frozen, only a dump of everything but memory, and the pages written last. The destination
-/// restores at once and fills memory in from what it has.
+/// restores at once and fills memory in from what it has; with post-copy, also from what it asks for later.
 /// </summary>
 /// <param name="memory">Owned.</param>
 /// <param name="rounds">Of that memory.</param>
 internal sealed class PreCopyMemory(
-    MigrationEnvironment environment, SourceStreams streams, SourceContainer container, IMigrationJournal journal, MigrationProgress progress, TravellingMemory memory, MemoryRounds rounds) : ISourceMemory
+    MigrationEnvironment environment, SourceStreams streams, SourceContainer container, IMigrationJournal journal, MigrationProgress progress, TravellingMemory memory, MemoryRounds rounds, PostCopyDeparture postCopy) : ISourceMemory
 {
     private IMetadataDump? _dump;
     private Task? _dumpEnd;
@@ -29,6 +29,8 @@ internal sealed class PreCopyMemory(
     public double? PredictedPauseMs => rounds.Prediction?.TotalMs;
 
     public double LeftToCopyMs => rounds.LeftToCopyMs;
+
+    public long? LeftBehindBytes { get; private set; }
 
     public async Task GoAheadAsync(double bytesPerSecond, CancellationToken late, CancellationToken cancellationToken)
     {
@@ -53,7 +55,15 @@ internal sealed class PreCopyMemory(
         // CRIU has said by now which pages exist, and its own work in the processes is seen by this scan.
         await memory.ScanAsync(cancellationToken);
         memory.ExpectExactly(LeftOut(Images));
-        await SendPendingAsync("sending what is left of memory", cancellationToken);
+        if (rounds.LeavesRest && memory.PendingBytes > environment.Limits.WorthLeavingBytes)
+        {
+            await LeaveBehindAsync(cancellationToken);
+        }
+        else
+        {
+            await SendPendingAsync("sending what is left of memory", cancellationToken);
+        }
+
         clock.Mark("copy");
         _dumpEnd = _dump!.DisposeAsync().AsTask(); // need not be waited for
         await streams.SendImagesAsync(Images, cancellationToken);
@@ -68,9 +78,20 @@ internal sealed class PreCopyMemory(
         async Task SendAsync()
         {
             await sendFiles(together.Token);
-            await memory.ScanAsync(together.Token);
-            await SendPendingAsync("dumping, sending what is left of memory", together.Token);
+            if (!rounds.LeavesRest)
+            {
+                await memory.ScanAsync(together.Token);
+                await SendPendingAsync("dumping, sending what is left of memory", together.Token);
+            }
         }
+    }
+
+    private async Task LeaveBehindAsync(CancellationToken cancellationToken)
+    {
+        var left = memory.LeaveBehind();
+        LeftBehindBytes = await postCopy.KeepAsync(left, cancellationToken);
+        await streams.SendAsync(BulkTransfer.Memory, "saying which memory stays behind", 0,
+            (stream, _, token) => PostCopyDeparture.AnnounceAsync(left.Select(p => (p.Key.InnerId, p.Value)), stream, token), cancellationToken);
     }
 
     public async ValueTask DisposeAsync()

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using ContainerMigrate.Api;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Journal;
+using ContainerMigrate.Memory;
 using ContainerMigrate.Protocol;
 using Microsoft.Extensions.Logging;
 
@@ -45,23 +46,28 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
     /// <param name="journal">At <see cref="MigrationPhase.Committed"/> or later.</param>
     /// <param name="peer">The destination.</param>
     /// <param name="progress">Told of each step.</param>
-    /// <param name="result">Asked for the figures once all is done; they stay in the journal. Null when they are lost.</param>
+    /// <param name="result">Asked for the figures once all is done, with those of a post-copy; they stay in the journal. Null when they are lost.</param>
     /// <param name="cancellationToken">The daemon stops; the journal keeps everything.</param>
-    public async Task CleanUpAsync(IMigrationJournal journal, IPeer peer, MigrationProgress progress, Func<MigrationResult>? result, CancellationToken cancellationToken)
+    public async Task CleanUpAsync(IMigrationJournal journal, IPeer peer, MigrationProgress progress, Func<MemoryArrival?, MigrationResult>? result, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(journal);
         ArgumentNullException.ThrowIfNull(peer);
         ArgumentNullException.ThrowIfNull(progress);
         var id = journal.Value(JournalKeys.ContainerId)!.GetValue<string>();
         var runtime = environment.Runtime(journal.Value(JournalKeys.Runtime)!.GetValue<string>());
+        var postCopy = new PostCopyDeparture(environment, journal, logger);
+        MemoryArrival? arrival = null;
         if (journal.Phase == MigrationPhase.Committed)
         {
+            // Until then this copy is the only place where some of the container's memory is.
+            arrival = await postCopy.WaitAsync(peer, progress, cancellationToken);
             progress.Say("making the destination's files durable");
             await RetryAsync(async () => await peer.SettleAsync(journal.MigrationId, cancellationToken), "making the destination's files durable", cancellationToken);
             progress.Say("removing the source's copy");
             var reference = new ContainerReference(runtime.Name, id, journal.Value(JournalKeys.ContainerName)!.GetValue<string>());
             await RetryAsync(async () =>
             {
+                postCopy.End();
                 await environment.Checkpoints.UndoAsync(journal.Value(JournalKeys.Cgroup)!.GetValue<string>(), journal.Directory);
                 await runtime.DestroyAsync(reference, cancellationToken);
                 await new DepartingVolumes(environment, logger).RemoveAsync(journal, runtime, cancellationToken);
@@ -82,7 +88,7 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
                     throw new MigrationException(new MigrationFailure(peer.Name, "finish", "it has not taken it up since its restart"));
                 }
 
-                journal.Append(MigrationPhase.Done, result is null ? null : new JsonObject { [JournalKeys.Result] = JsonSerializer.SerializeToNode(result(), JournalJson.Default.MigrationResult) });
+                journal.Append(MigrationPhase.Done, result is null ? null : new JsonObject { [JournalKeys.Result] = JsonSerializer.SerializeToNode(result(arrival), JournalJson.Default.MigrationResult) });
             }, "telling the destination", cancellationToken);
         }
 

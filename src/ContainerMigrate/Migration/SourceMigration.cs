@@ -123,19 +123,25 @@ public sealed partial class SourceMigration
             DestinationId = state.Detail,
             KeptPackets = packets,
         };
-        _environment.Pauses.Add(_peer.Name, plan.Runtime.Name, PauseSample.Of(plan.Container.Manifest, plan.Report.Mode, _memory?.LeftToCopyMs ?? 0, result.PauseMs, result.PauseParts));
-        await handover.CleanUpAsync(_journal, _peer, Progress, () => result = result with { TotalMs = Math.Round(_environment.Time.GetElapsedTime(total).TotalMilliseconds, 1) }, shutdown);
+        _environment.Pauses.Add(_peer.Name, plan.Runtime.Name, PauseSample.Of(plan.Container.Manifest, plan.Report.Mode == MigrationModes.PostCopy ? MigrationModes.PreCopy : plan.Report.Mode, _memory?.LeftToCopyMs ?? 0, result.PauseMs, result.PauseParts));
+        await handover.CleanUpAsync(_journal, _peer, Progress, arrival => result = result with
+        {
+            TotalMs = Math.Round(_environment.Time.GetElapsedTime(total).TotalMilliseconds, 1),
+            SentBytes = _streams.SentBytes + (arrival?.TotalBytes ?? 0),
+            WireBytes = _streams.SentBytes + (arrival?.TotalBytes ?? 0),
+            PostCopy = arrival,
+        }, shutdown);
         LogDone(plan.Container.Reference.Name, _peer.Name, result.PauseMs, result.TotalMs);
         Progress.Update(s => s with
         {
-            Phase = MigrationPhase.Done, Activity = "", Result = result, EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done,
+            Phase = MigrationPhase.Done, Activity = "", Result = result, Failure = null, EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done,
             SourceState = "removed", DestinationState = plan.Container.Manifest.Paused ? "paused" : "running",
         });
     }
 
     private async Task<ISourceMemory> OpenMemoryAsync(MigrationPlan plan, CancellationToken cancellationToken)
     {
-        if (plan.Report.Mode != MigrationModes.PreCopy)
+        if (plan.Report.Mode is not (MigrationModes.PreCopy or MigrationModes.PostCopy))
         {
             return new StopAndCopyMemory(_environment, _streams, plan.Container, _journal, Progress);
         }
@@ -148,14 +154,14 @@ public sealed partial class SourceMigration
         _throttle = CpuThrottle.Create(_environment, _request.OnStall, plan.Container.CgroupDirectory, _journal);
         var memory = new TravellingMemory(await _environment.Tracker.StartAsync(plan.Container.CgroupDirectory, cancellationToken));
         var rounds = new MemoryRounds(
-            memory, new ConvergencePolicy(TimeSpan.FromSeconds(_request.MaxDowntimeSeconds ?? DefaultMaxDowntimeSeconds)), plan.Estimate.PreCopy(plan.Container.Manifest), _request.OnStall, _throttle, _environment.Time,
+            memory, new ConvergencePolicy(TimeSpan.FromSeconds(_request.MaxDowntimeSeconds ?? DefaultMaxDowntimeSeconds)), plan.Estimate.PreCopy(plan.Container.Manifest), plan.Report.Mode, _request.OnStall, _throttle, _environment.Time,
             (number, write, token) => _streams.SendAsync(BulkTransfer.Memory, $"pre-copy round {number}", memory.PendingBytes, (stream, _, t) => write(stream, t), token),
             round =>
             {
                 LogRound(round.Number, round.DirtyBytes >> 20, round.SentBytes >> 20, round.DurationMs, round.DirtyBytesPerSecond / 1e6, round.StoppedMs, round.Verdict);
                 Progress.Update(s => s with { Rounds = [.. s.Rounds, round] });
             });
-        return new PreCopyMemory(_environment, _streams, plan.Container, _journal, Progress, memory, rounds);
+        return new PreCopyMemory(_environment, _streams, plan.Container, _journal, Progress, memory, rounds, new PostCopyDeparture(_environment, _journal, _logger));
     }
 
     private async Task CloseMemoryAsync()
@@ -208,7 +214,7 @@ public sealed partial class SourceMigration
         DepartingVolumes.Note(planned, container, _environment.Directories, _request.KeepVolumes || plan.HasVolumeUsers);
         Step(MigrationPhase.Planned, "reserving on " + _peer.Name, planned);
         var reserved = await Guard("reserve", deadline, () => _peer.ReserveAsync(
-            new ReserveRequest(_journal.MigrationId, _journal.Epoch, manifest, plan.Facts, _request.Skip, _environment.Limits.Lease.TotalSeconds, freezeTimeout.TotalSeconds), ahead.Token));
+            new ReserveRequest(_journal.MigrationId, _journal.Epoch, manifest, plan.Facts, _request.Skip, _environment.Limits.Lease.TotalSeconds, freezeTimeout.TotalSeconds, MayLeaveMemory(plan)), ahead.Token));
         if (!reserved.Reserved)
         {
             _refused = true;
@@ -251,8 +257,11 @@ public sealed partial class SourceMigration
             switchover.Token.ThrowIfCancellationRequested();
         });
 
-        Step(MigrationPhase.Go, "handing over", null);
+        Step(MigrationPhase.Go, "handing over", memory.LeftBehindBytes is { } left ? new JsonObject { [JournalKeys.LeftBehindBytes] = left } : null);
     }
+
+    private bool MayLeaveMemory(MigrationPlan plan) =>
+        plan.Report.Mode == MigrationModes.PostCopy || (plan.Report.Mode == MigrationModes.PreCopy && _request.OnStall == StallActions.PostCopy);
 
     private async Task SwitchoverAsync(MigrationPlan plan, ISourceMemory memory, SourceFiles files, LogPosition log, CancellationToken cancellationToken)
     {

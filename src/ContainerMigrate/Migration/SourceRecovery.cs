@@ -38,6 +38,7 @@ public sealed partial class SourceRecovery(MigrationEnvironment environment, ILo
 
     private async Task HandOverAsync(IMigrationJournal journal, IPeer peer, MigrationProgress progress, CancellationToken cancellationToken)
     {
+        await new PostCopyDeparture(environment, journal, logger).ResumeAsync(cancellationToken);
         var handover = new SourceHandover(environment, logger);
         if (journal.Phase is MigrationPhase.Go or MigrationPhase.InDoubt && (await handover.RunAsync(journal, peer, progress, cancellationToken)).Phase == MigrationPhase.Aborted)
         {
@@ -81,7 +82,7 @@ public sealed partial class SourceRecovery(MigrationEnvironment environment, ILo
     private void EndDone(MigrationProgress progress) =>
         progress.Update(s => s with
         {
-            Phase = MigrationPhase.Done, Activity = "", EndedAt = environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done, SourceState = "removed", DestinationState = "running",
+            Phase = MigrationPhase.Done, Activity = "", Failure = null, EndedAt = environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done, SourceState = "removed", DestinationState = "running",
         });
 
     private void EndAborted(MigrationProgress progress, IMigrationJournal journal) =>

@@ -15,6 +15,7 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
     public async Task RunAsync(IMigrationJournal journal, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(journal);
+        environment.Remaining.Remove(journal.MigrationId); // what is asked for now would be of a container that runs
         if (journal.Value(JournalKeys.ContainerId)?.GetValue<string>() is not { } id
             || journal.Value(JournalKeys.Runtime)?.GetValue<string>() is not { } runtimeName)
         {

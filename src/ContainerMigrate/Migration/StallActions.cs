@@ -12,6 +12,9 @@ public static class StallActions
     /// <summary>Slow the container down until they help; where even that does not, accept.</summary>
     public const string Throttle = "throttle";
 
-    /// <summary>Those of this version, the default first.</summary>
-    public static IReadOnlyList<string> All { get; } = [Accept, Abort, Throttle];
+    /// <summary>Go on as post-copy: what is left follows when the container runs on the destination.</summary>
+    public const string PostCopy = "postcopy";
+
+    /// <summary>All of them, the default first.</summary>
+    public static IReadOnlyList<string> All { get; } = [Accept, Abort, Throttle, PostCopy];
 }

@@ -17,6 +17,8 @@ internal sealed class StopAndCopyMemory(MigrationEnvironment environment, Source
 
     public double LeftToCopyMs => 0;
 
+    public long? LeftBehindBytes => null;
+
     public Task GoAheadAsync(double bytesPerSecond, CancellationToken late, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task GetReadyAsync(CancellationToken cancellationToken) => Task.CompletedTask;

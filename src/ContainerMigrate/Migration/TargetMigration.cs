@@ -31,6 +31,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private readonly ArrivingFiles _files;
     private ITargetContainer? _container;
     private readonly ArrivingPackets _packets;
+    private readonly PostCopyArrival _postCopy;
     private IArrivingMemory? _memory;
     private MigrationFailure? _failure;
     private bool _running;
@@ -51,6 +52,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         _packets = new ArrivingPackets(environment, logger);
         _volumes = new ArrivingVolumes(environment, journal, manifest);
         _files = new ArrivingFiles(environment, _volumes, LimitOf(manifest.GetFileBytes()), LimitOf(manifest.LogBytes));
+        _postCopy = new PostCopyArrival(environment, journal, peer, progress, logger);
         _leaseTimer = environment.Time.CreateTimer(_ => LeaseEnded(), null, lease, Timeout.InfiniteTimeSpan);
     }
 
@@ -191,9 +193,10 @@ public sealed partial class TargetMigration : IAsyncDisposable
         var runtime = _files.WaitForRuntimeAsync(use.Token);
         var clock = new PhaseClock(_environment.Time);
         Progress.Say("restoring");
+        JsonObject? leftBehind = null;
         if (request.Lazy)
         {
-            await OpenMemory().ServeAsync(ImagesDirectory, use.Token);
+            leftBehind = _postCopy.Serve(await OpenMemory().ServeAsync(ImagesDirectory, use.Token));
             clock.Mark("serve");
         }
 
@@ -202,8 +205,9 @@ public sealed partial class TargetMigration : IAsyncDisposable
         await _container!.RestoreAsync(ImagesDirectory, WorkDirectory, request.Lazy, _packets.KeepAsync, use.Token);
         clock.Mark("criu restore");
         _memory?.Begin(_container.Id);
+        _postCopy.Begin();
         _packets.PrepareDelivery(_container.NetworkNamespacePath);
-        Step(MigrationPhase.Prepared, "restored and held", null);
+        Step(MigrationPhase.Prepared, "restored and held", leftBehind);
         return new PrepareReply(_container.Id, clock.Parts);
     }
 
@@ -308,7 +312,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
     /// <summary>Where this side stands.</summary>
     public PeerState State() =>
-        new(_journal.Phase, _journal.Epoch, _running, _container?.Id ?? "", _failure, _goParts.Count > 0 ? _goParts : null);
+        new(_journal.Phase, _journal.Epoch, _running, _container?.Id ?? "", _failure, _goParts.Count > 0 ? _goParts : null, _postCopy.State);
 
     /// <summary>After a restart of the daemon: finishes a committed migration, undoes any other.</summary>
     public async Task RecoverAsync(CancellationToken cancellationToken)
@@ -325,7 +329,6 @@ public sealed partial class TargetMigration : IAsyncDisposable
         switch (_journal.Phase)
         {
             case MigrationPhase.Committed:
-                await _environment.Arrivals.ResumeAsync(_journal.Directory, cancellationToken);
                 await RunAsync(new PhaseClock(_environment.Time));
                 break;
             case MigrationPhase.Done:
@@ -343,6 +346,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     {
         await _leaseTimer.DisposeAsync();
         await _packets.DisposeAsync();
+        await _postCopy.DisposeAsync();
         if (_memory is not null)
         {
             await _memory.DisposeAsync();
@@ -393,6 +397,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     /// <param name="restartPolicy">For a commit that was recorded without it: the gate obeyed the claim, and the daemon died before the record.</param>
     private async Task RunAsync(PhaseClock clock, JsonObject? restartPolicy = null)
     {
+        await _postCopy.ResumeAsync(_container, CancellationToken.None);
         if (_container is null)
         {
             _failure = new MigrationFailure(_environment.HostName, "commit", "the committed container is gone from this host");
@@ -416,6 +421,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
             _failure = null;
             Progress.Update(s => s with { Phase = MigrationPhase.Committed, Activity = "running here", DestinationState = _manifest.Paused ? "paused" : "running" });
             LogRunning(_manifest.Name);
+            await _postCopy.RunAsync(_container);
             await announced;
             if ((_journal.Value(JournalKeys.RestartPolicy) as JsonObject ?? restartPolicy) is { } policy)
             {
@@ -516,7 +522,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         var done = _journal.Phase == MigrationPhase.Done;
         Progress.Update(s => s with
         {
-            Phase = _journal.Phase, Activity = "", EndedAt = _environment.Time.GetUtcNow(), ExitCode = done ? ExitCodes.Done : ExitCodes.FailedSourceRunning,
+            Phase = _journal.Phase, Activity = "", Failure = done ? null : s.Failure, EndedAt = _environment.Time.GetUtcNow(), ExitCode = done ? ExitCodes.Done : ExitCodes.FailedSourceRunning,
             SourceState = done ? "removed" : s.SourceState, DestinationState = !done ? "absent" : _manifest.Paused ? "paused" : "running",
         });
     }
@@ -524,6 +530,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private async Task RemoveContainerAsync()
     {
         await _aborted.CancelAsync();
+        await _postCopy.DisposeAsync();
         await _packets.DisposeAsync();
         await _files.EndAsync();
         if (_container is not null)

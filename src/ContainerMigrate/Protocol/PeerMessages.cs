@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Host;
+using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
 using ContainerMigrate.Volumes;
@@ -10,7 +11,8 @@ namespace ContainerMigrate.Protocol;
 
 /// <summary><c>POST /peer/v1/check</c>: would this container fit there?</summary>
 /// <param name="Skip">Checks whose errors do not count.</param>
-public sealed record PeerCheckRequest(ContainerManifest Manifest, HostFacts SourceFacts, IReadOnlyList<string> Skip);
+/// <param name="PostCopy">As in <see cref="ReserveRequest"/>.</param>
+public sealed record PeerCheckRequest(ContainerManifest Manifest, HostFacts SourceFacts, IReadOnlyList<string> Skip, bool PostCopy = false);
 
 /// <summary>What the destination says to a <see cref="PeerCheckRequest"/>.</summary>
 /// <param name="MissingLayers">Layer digests to send; empty when the image is complete there.</param>
@@ -22,8 +24,9 @@ public sealed record PeerCheckReply(
 /// <summary><c>POST /peer/v1/migrations</c>: hold name, address, memory and disk under a lease.</summary>
 /// <param name="LeaseSeconds">Without a message for that long, and before PREPARED, the destination gives up by itself.</param>
 /// <param name="FreezeTimeoutSeconds">Upper bound for everything between freeze and GO.</param>
+/// <param name="PostCopy">Memory may stay behind: the destination will have to reach the source.</param>
 public sealed record ReserveRequest(
-    string MigrationId, int Epoch, ContainerManifest Manifest, HostFacts SourceFacts, IReadOnlyList<string> Skip, double LeaseSeconds, double FreezeTimeoutSeconds);
+    string MigrationId, int Epoch, ContainerManifest Manifest, HostFacts SourceFacts, IReadOnlyList<string> Skip, double LeaseSeconds, double FreezeTimeoutSeconds, bool PostCopy = false);
 
 /// <summary>Reserved, or refused with the findings that say why.</summary>
 public sealed record ReserveReply(bool Reserved, IReadOnlyList<CheckFinding> Findings, IReadOnlyList<string> MissingLayers);
@@ -49,8 +52,9 @@ public sealed record AbortRequest(int Epoch, string Reason);
 
 /// <summary>Where the destination stands; its phase is durable when this is sent.</summary>
 /// <param name="Phase"><see cref="MigrationPhase.Committed"/>, <see cref="MigrationPhase.Aborted"/>, ... ; <see cref="MigrationPhase.New"/> when it never heard of the migration.</param>
+/// <param name="Memory">What stayed behind, where something has.</param>
 /// <param name="Running">True once the runtime has said that the container runs.</param>
-public sealed record PeerState(MigrationPhase Phase, int Epoch, bool Running, string Detail, MigrationFailure? Failure = null, IReadOnlyDictionary<string, double>? Parts = null)
+public sealed record PeerState(MigrationPhase Phase, int Epoch, bool Running, string Detail, MigrationFailure? Failure = null, IReadOnlyDictionary<string, double>? Parts = null, MemoryArrival? Memory = null)
 {
     /// <summary>Of <see cref="Parts"/>, milliseconds: what the destination still did once the container ran.</summary>
     public const string AfterThePause = "afterwards";

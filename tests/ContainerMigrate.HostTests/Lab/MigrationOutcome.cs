@@ -41,12 +41,15 @@ public sealed class MigrationOutcome
 
     public double PauseMs => Json["pause_ms"]?.GetValue<double>() ?? 0;
 
+    /// <summary>Bytes that followed after the switchover.</summary>
+    public long PostCopyBytes => (Json["post_copy"] as JsonObject)?["total_bytes"]?.GetValue<long>() ?? 0;
+
     /// <summary>Host, stage and cause of a failure.</summary>
     public JsonObject Failure => Json["failure"] as JsonObject ?? [];
 
     /// <summary>One line with what was measured.</summary>
     public string Summary => ExitCode == 0
-        ? $"pause {PauseMs} ms, total {Json["total_ms"]} ms, {SentBytes / 1048576.0:0.0} MiB sent; {Json["pause_parts"]?.ToJsonString()}"
+        ? $"pause {PauseMs} ms, total {Json["total_ms"]} ms, {SentBytes / 1048576.0:0.0} MiB sent; {Json["pause_parts"]?.ToJsonString()} {Json["post_copy"]?.ToJsonString()}"
         : $"exit code {ExitCode}: {string.Join(" | ", ErrorLines)}";
 
     /// <summary>The container was moved.</summary>

@@ -8,4 +8,7 @@ public enum MigrationStage
 
     /// <summary>The container is frozen, what it changed last is on the way.</summary>
     Switchover,
+
+    /// <summary>The container runs on the destination, and fetches its memory.</summary>
+    PostCopy,
 }

@@ -35,6 +35,7 @@ public sealed class RunningMigration : IAsyncDisposable
     public Task ReachesAsync(MigrationStage stage) => stage switch
     {
         MigrationStage.PreCopy => _process.WaitForOutputAsync(l => Field(l, "activity") == "trying the connection"),
+        MigrationStage.PostCopy => _process.WaitForOutputAsync(l => Field(l, "activity").StartsWith("post-copy: runs on", StringComparison.Ordinal)),
         _ => _process.WaitForOutputAsync(l => Field(l, "phase") == "Frozen"),
     };
 

@@ -13,7 +13,11 @@ internal sealed class ArrivedMemory(DaemonLife life, Machine machine) : IArrivin
         return totals;
     }
 
-    public Task ServeAsync(string imagesDirectory, CancellationToken cancellationToken) => life.StepAsync("serve memory", () => { }, cancellationToken);
+    public async Task<IMissingMemory?> ServeAsync(string imagesDirectory, CancellationToken cancellationToken)
+    {
+        await life.StepAsync("serve memory", () => { }, cancellationToken);
+        return MissingPages.Of(life, machine);
+    }
 
     public void Begin(string containerId)
     {
@@ -30,6 +34,13 @@ internal sealed class ArrivedMemory(DaemonLife life, Machine machine) : IArrivin
     }
 
     void IPageSink.WriteZero(int processId, PageRange range) => Set(range, a => machine.ArrivedPages![a] = 0);
+
+    void IPageSink.Miss(int processId, PageRange range)
+    {
+        machine.MissingPages.Add(new AddressRange(range.Address, range.End));
+        machine.MissingTotal += (long)range.Bytes;
+        Set(range, a => machine.ArrivedPages!.Remove(a));
+    }
 
     void IPageSink.Drop(int processId, PageRange range) => Set(range, a => machine.ArrivedPages!.Remove(a));
 

@@ -18,6 +18,8 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
 
     public string? NetworkNamespacePath => arrival.Held || arrival.Running ? "/proc/4711/ns/net" : null;
 
+    public string? CgroupDirectory => arrival.Held || arrival.Running ? "/sys/fs/cgroup/docker/arrived" : null;
+
     public Task BeginAsync(CancellationToken cancellationToken) => life.StepAsync("begin", () => { }, cancellationToken);
 
     public async Task<int> RestoreAsync(string imagesDirectory, string workDirectory, bool lazy, Func<string, Task> fenced, CancellationToken cancellationToken)

@@ -37,6 +37,10 @@ public sealed class CrashTests
     [InlineData(Side.Destination, false, "precopy")]
     [InlineData(Side.Destination, true, "precopy")]
     [InlineData(Side.Source, false, "precopy", MemoryTrackers.SoftDirty)]
+    [InlineData(Side.Source, false, "postcopy")]
+    [InlineData(Side.Source, true, "postcopy")]
+    [InlineData(Side.Destination, false, "postcopy")]
+    [InlineData(Side.Destination, true, "postcopy")]
     public async Task OneCrashAnywhere(Side side, bool gateGivesUp, string mode, string tracker = MemoryTrackers.WriteProtect)
     {
         var crashes = 0;

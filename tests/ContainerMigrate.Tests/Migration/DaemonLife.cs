@@ -33,7 +33,7 @@ internal sealed class DaemonLife :
         Environment = new MigrationEnvironment
         {
             HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Cpu = this, Fence = this, Packets = machine.Packets, Announcer = this, Network = this,
-            Copier = this, Files = this, Directories = new MachineDirectories(this, machine), Tracker = this, Arrivals = this, Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Pauses = Pauses, Refusals = this, Time = time,
+            Copier = this, Files = this, Directories = new MachineDirectories(this, machine), Tracker = this, Arrivals = this, FrozenMemory = new LeftMemory(machine), Sources = new LinkedSource(this), Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Pauses = Pauses, Refusals = this, Time = time,
         };
         Index = new MigrationIndex(time);
         Arrivals = new PeerMigrations(Environment, Index, NullLoggerFactory.Instance);
@@ -52,6 +52,12 @@ internal sealed class DaemonLife :
     public Task Died => _died.Task;
 
     public bool IsDead => _died.Task.IsCompleted;
+
+    /// <summary>The daemon at the other end of the link.</summary>
+    public Func<DaemonLife?> Other { get; set; } = () => null;
+
+    /// <summary>The other end gets no answer when it asks for memory.</summary>
+    public bool LosesFetches { get; set; }
 
     /// <summary>Called before each step with its name; what it throws is the step's failure.</summary>
     public Func<string, CancellationToken, Task>? Before { get; set; }
@@ -73,7 +79,14 @@ internal sealed class DaemonLife :
         }
     }
 
-    public void Kill() => _died.TrySetResult();
+    /// <summary>No step has its effect from here on, whichever thread takes it.</summary>
+    public void Kill()
+    {
+        lock (_log)
+        {
+            _died.TrySetResult();
+        }
+    }
 
     public void End(bool now)
     {
@@ -129,9 +142,13 @@ internal sealed class DaemonLife :
 
     Task IMemoryArrivals.WaitUntilFilledAsync(string containerId, CancellationToken cancellationToken) => StepAsync("wait for memory", () => { }, cancellationToken);
 
-    Task IMemoryArrivals.ResumeAsync(string migrationDirectory, CancellationToken cancellationToken) => StepAsync("resume memory", () => { }, cancellationToken);
+    async Task<ResumedMemory> IMemoryArrivals.ResumeAsync(string migrationDirectory, CancellationToken cancellationToken)
+    {
+        await StepAsync("resume memory", () => { }, cancellationToken);
+        return new ResumedMemory(MissingPages.Of(this, _machine), null);
+    }
 
-    Task IMemoryArrivals.RemoveAsync(string migrationDirectory) => StepAsync("remove memory", () => _machine.ArrivedPages = null, CancellationToken.None);
+    Task IMemoryArrivals.RemoveAsync(string migrationDirectory) => StepAsync("remove memory", () => (_machine.ArrivedPages, _machine.MissingTotal) = (null, 0), CancellationToken.None);
 
     public Task LetGoAsync(string directory) => StepAsync("let dump go", () => _machine.DumpHeld = false, CancellationToken.None);
 
@@ -139,9 +156,11 @@ internal sealed class DaemonLife :
 
     public Task FreezeAsync(string cgroupDirectory, TimeSpan timeout, CancellationToken cancellationToken) => StepAsync("freeze", () => _machine.Frozen = true, cancellationToken);
 
-    public Task ThawAsync(string cgroupDirectory, CancellationToken cancellationToken) => StepAsync("thaw", () => _machine.Frozen = false, cancellationToken);
+    public Task ThawAsync(string cgroupDirectory, CancellationToken cancellationToken) => StepAsync("thaw", () => (_machine.Frozen, _machine.StandsStill) = (false, false), cancellationToken);
 
-    public bool IsFrozen(string cgroupDirectory) => _machine.Frozen;
+    public void Request(string cgroupDirectory) => Step("stand still", () => _machine.StandsStill = true);
+
+    public bool IsFrozen(string cgroupDirectory) => _machine.Frozen || _machine.StandsStill;
 
     public string? FindObstacle(string cgroupDirectory) => null;
 
@@ -337,9 +356,14 @@ internal sealed class DaemonLife :
 
     private void Carry(string what, Action effect)
     {
-        effect();
         lock (_log)
         {
+            if (IsDead)
+            {
+                throw new KilledException();
+            }
+
+            effect();
             _log.Add(what);
         }
 

@@ -26,7 +26,7 @@ internal sealed class LinkedPeer(DaemonLife caller, Func<DaemonLife?> other) : I
     public string Name => "h2";
 
     public Task<PeerCheckReply> CheckAsync(PeerCheckRequest request, CancellationToken cancellationToken) =>
-        CallAsync("check", m => m.CheckAsync(request, cancellationToken), PeerJson.Default.PeerCheckReply, cancellationToken);
+        CallAsync("check", m => m.CheckAsync(request, CallerName, cancellationToken), PeerJson.Default.PeerCheckReply, cancellationToken);
 
     public Task<ReserveReply> ReserveAsync(ReserveRequest request, CancellationToken cancellationToken) =>
         CallAsync("reserve", m => m.ReserveAsync(Copy(request, PeerJson.Default.ReserveRequest), CallerName, cancellationToken), PeerJson.Default.ReserveReply, cancellationToken, once: true);

@@ -52,6 +52,15 @@ internal sealed class Machine(string name, string directory)
     /// <summary>Memory that has arrived, by address; null when none is kept.</summary>
     public Dictionary<ulong, byte>? ArrivedPages { get; set; }
 
+    /// <summary>What of the container that comes its source alone has.</summary>
+    public PageSet MissingPages { get; } = new();
+
+    /// <summary>What that was at first, in bytes.</summary>
+    public long MissingTotal { get; set; }
+
+    /// <summary>The container that came is frozen, since its source does not answer.</summary>
+    public bool StandsStill { get; set; }
+
     /// <summary>The container that comes; null when there is none.</summary>
     public Arrival? Arrival { get; set; }
 

@@ -20,7 +20,7 @@ internal sealed class TwoHosts : IDisposable
     private Task _departure = Task.CompletedTask;
     private string? _ranTwice;
     private bool _hasVolumes;
-    private readonly MigrationLimits _limits = new() { Lease = Lease, RetryDelay = TimeSpan.FromMilliseconds(1) };
+    private readonly MigrationLimits _limits = new() { Lease = Lease, RetryDelay = TimeSpan.FromMilliseconds(1), WorthLeavingBytes = 0 };
 
     public TwoHosts(Action<TwoHosts>? prepare = null)
     {
@@ -175,6 +175,8 @@ internal sealed class TwoHosts : IDisposable
         To.Arrival.ShouldNotBeNull(Trace);
         To.Arrival.Running.ShouldBeTrue(Trace);
         ShouldHaveVolumes(To, From);
+        To.StandsStill.ShouldBeFalse(Trace);
+        To.MissingPages.IsEmpty.ShouldBeTrue(Trace);
         To.Arrival.Policy.ShouldBe(Machine.Always.ToJsonString(), Trace);
         ShouldBeClosed(SourceJournal, MigrationPhase.Done);
         ShouldBeClosed(DestinationJournal, MigrationPhase.Done);
@@ -225,7 +227,7 @@ internal sealed class TwoHosts : IDisposable
     private DaemonLife Start(Machine machine)
     {
         Directory.CreateDirectory(machine.Directory);
-        return new DaemonLife(machine, Time, _limits) { After = step => Note(machine, step) };
+        return new DaemonLife(machine, Time, _limits) { After = step => Note(machine, step), Other = () => machine == To ? Source : Destination };
     }
 
     private void Note(Machine machine, string step)

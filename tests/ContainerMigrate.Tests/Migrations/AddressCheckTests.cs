@@ -128,5 +128,5 @@ public sealed class AddressCheckTests : IDisposable
     private void Answers(string? mac) => _network.ProbeAsync("lan0", IPAddress.Parse("10.77.0.50"), Arg.Any<TimeSpan>(), Arg.Any<CancellationToken>()).Returns(mac);
 
     private async Task<IReadOnlyList<CheckFinding>> CheckAsync(params NetworkLink[] links) =>
-        (await _arrivals.CheckAsync(new PeerCheckRequest(Manifest(links), Samples.Facts("h1"), []), Token)).Findings;
+        (await _arrivals.CheckAsync(new PeerCheckRequest(Manifest(links), Samples.Facts("h1"), []), "h1", Token)).Findings;
 }

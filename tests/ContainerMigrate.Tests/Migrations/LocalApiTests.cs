@@ -142,7 +142,7 @@ public sealed class LocalApiTests
     [InlineData("""{"container":"web","host":"h1"}""", ExitCodes.Refused, "h1 is this host")]
     [InlineData("""{"container":"web","host":"localhost"}""", ExitCodes.Refused, "localhost is this host")]
     [InlineData("""{"container":"web","host":"h2","skip":["all"]}""", ExitCodes.Refused, "there is no check 'all'")]
-    [InlineData("""{"container":"web","host":"h2","mode":"postcopy"}""", ExitCodes.Usage, "mode 'postcopy'")]
+    [InlineData("""{"container":"web","host":"h2","mode":"quick"}""", ExitCodes.Usage, "mode 'quick'")]
     [InlineData("""{"container":"web","host":"h2","deadline_seconds":-1}""", ExitCodes.Usage, "deadline")]
     [InlineData("""{"container":"web"}""", ExitCodes.Usage, "cannot be read")]
     [InlineData("null", ExitCodes.Usage, "cannot be read")]

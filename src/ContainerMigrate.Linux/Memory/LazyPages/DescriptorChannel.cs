@@ -16,6 +16,7 @@ internal sealed unsafe partial class DescriptorChannel : IDisposable
     internal const int Packets = 5; // SOCK_SEQPACKET, for our own messages
     internal const int Peek = 0x2; // MSG_PEEK
     internal const int WaitForAll = 0x100; // MSG_WAITALL
+    internal const int DoNotWait = 0x40; // MSG_DONTWAIT
     internal const int NoDescriptor = -1;
 
     private const int UnixFamily = 1; // AF_UNIX
@@ -64,7 +65,7 @@ internal sealed unsafe partial class DescriptorChannel : IDisposable
 
     /// <summary>Sends a message, with a descriptor or <see cref="NoDescriptor"/>. Allocates nothing.</summary>
     /// <returns>False when the other side is gone.</returns>
-    internal bool TrySend(ReadOnlySpan<byte> content, int descriptor)
+    internal bool TrySend(ReadOnlySpan<byte> content, int descriptor, int flags = 0)
     {
         var control = stackalloc byte[RightsBytes];
         fixed (byte* bytes = content)
@@ -82,7 +83,7 @@ internal sealed unsafe partial class DescriptorChannel : IDisposable
             }
 
             nint sent;
-            while ((sent = SendMessage(Handle, &message, NoSignal)) < 0 && Errno.Last == Errno.Interrupted)
+            while ((sent = SendMessage(Handle, &message, NoSignal | flags)) < 0 && Errno.Last == Errno.Interrupted)
             {
             }
 

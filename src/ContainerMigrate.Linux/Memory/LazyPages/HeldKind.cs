@@ -35,4 +35,10 @@ internal enum HeldKind
 
     /// <summary>Holder: nothing will be restored after all.</summary>
     GiveUp = 11,
+
+    /// <summary>Server: a process waits for a page that the source alone has; see <see cref="HeldMessage.Wanted"/>.</summary>
+    Wanted = 12,
+
+    /// <summary>Holder: pages have arrived in the store.</summary>
+    Arrived = 13,
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using ContainerMigrate.Memory;
 
 namespace ContainerMigrate.Linux.Memory.LazyPages;
 
@@ -12,6 +13,16 @@ namespace ContainerMigrate.Linux.Memory.LazyPages;
 internal readonly record struct HeldMessage(HeldKind Kind, int Space = 0, int ProcessId = 0, int Parent = 0)
 {
     internal const int Bytes = 16;
+
+    /// <summary>For a page of a dumped process: its number is in <see cref="Space"/> (the lower half) and <see cref="Parent"/>.</summary>
+    internal static HeldMessage Wanted(int processId, ulong address)
+    {
+        var page = address >> MemoryPage.Shift;
+        return new HeldMessage(HeldKind.Wanted, (int)(uint)page, processId, (int)(page >> 32));
+    }
+
+    /// <summary>The address that <see cref="Wanted"/> was given.</summary>
+    internal ulong Address => ((ulong)(uint)Parent << 32 | (uint)Space) << MemoryPage.Shift;
 
     internal void Write(Span<byte> destination)
     {

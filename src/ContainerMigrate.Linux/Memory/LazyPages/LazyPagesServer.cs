@@ -15,6 +15,8 @@ internal sealed class LazyPagesServer : IDisposable
     private const uint RestoreFinished = 0x52535446; // LAZY_PAGES_RESTORE_FINISHED
     private const int RetryMilliseconds = 1;
     private const int LookForHolderMilliseconds = 200;
+    private const int LookForArrivalsMilliseconds = 100; // they are told of too; this is for what gets lost
+    private const int LookForEndsMilliseconds = 500;
     private const short Readable = 0x1; // POLLIN
 
     private readonly string _socketPath;
@@ -25,6 +27,9 @@ internal sealed class LazyPagesServer : IDisposable
     private DescriptorChannel? _criu;
     private bool _isRestored;
     private bool _isGivenUp;
+    private bool _hasArrivals;
+    private long _lastArrivals;
+    private long _lastEnds;
 
     /// <param name="store">A sealed store's directory, which also has the holder's socket.</param>
     /// <param name="work">CRIU's work directory for the restore.</param>
@@ -149,6 +154,11 @@ internal sealed class LazyPagesServer : IDisposable
             FindHolder();
         }
 
+        if (_spaces.IsDry)
+        {
+            LookAround();
+        }
+
         if (_spaces.HasBegun)
         {
             _spaces.LoadSome();
@@ -157,10 +167,27 @@ internal sealed class LazyPagesServer : IDisposable
         return true;
     }
 
+    private void LookAround()
+    {
+        var now = Environment.TickCount64;
+        if (_hasArrivals || now - _lastArrivals >= LookForArrivalsMilliseconds)
+        {
+            (_hasArrivals, _lastArrivals) = (false, now);
+            _spaces.LookForArrivals();
+        }
+
+        if (now - _lastEnds >= LookForEndsMilliseconds)
+        {
+            _lastEnds = now;
+            _spaces.LoadSome(); // what is dry is known as such
+            _spaces.LookForEnds();
+        }
+    }
+
     private bool[] Poll(List<SafeFileHandle> handles)
     {
         var descriptors = handles.ConvertAll(handle => new Libc.PollDescriptor { Descriptor = (int)handle.DangerousGetHandle(), Events = Readable }).ToArray();
-        var timeout = _spaces.HasWork ? 0 : _spaces.IsBlocked ? RetryMilliseconds : _holder.IsConnected ? -1 : LookForHolderMilliseconds;
+        var timeout = _spaces.HasWork ? 0 : _spaces.IsBlocked ? RetryMilliseconds : _spaces.IsDry ? LookForArrivalsMilliseconds : _holder.IsConnected ? -1 : LookForHolderMilliseconds;
         if (descriptors.Length == 0)
         {
             Thread.Sleep(Math.Max(timeout, 0)); // nobody to hear from but a holder that is not there
@@ -190,6 +217,7 @@ internal sealed class LazyPagesServer : IDisposable
         }
 
         _isGivenUp |= kind == HeldKind.GiveUp;
+        _hasArrivals |= kind == HeldKind.Arrived;
     }
 
     // The daemon was started anew, and holds nothing yet.
@@ -224,6 +252,7 @@ internal sealed class LazyPagesServer : IDisposable
         }
 
         _spaces.Hold(held);
+        _spaces.AskAgain();
         _holder.Send(new HeldMessage(HeldKind.Listening));
     }
 

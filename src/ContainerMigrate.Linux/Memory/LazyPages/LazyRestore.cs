@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using ContainerMigrate.Linux.Processes;
 using ContainerMigrate.Migration;
 using Microsoft.Extensions.Logging;
@@ -91,6 +92,12 @@ public sealed partial class LazyRestore : IDisposable
         restore.Completion = restore.KeepServerAsync(server: null);
         return restore;
     }
+
+    /// <inheritdoc cref="UserfaultHolder.Wanted"/>
+    internal ChannelReader<(int ProcessId, ulong Address)> Wanted => _holder.Wanted;
+
+    /// <inheritdoc cref="UserfaultHolder.TellArrived"/>
+    internal void TellArrived() => _holder.TellArrived();
 
     /// <summary>Where the server writes what it has to say.</summary>
     public static string LogPath(string work) => Path.Combine(work, "lazy-pages.log");

@@ -29,13 +29,19 @@ internal sealed class LazySpace : IDisposable
     /// <summary>Addresses of faults that could not be answered yet, because the address space is being changed.</summary>
     internal List<ulong> Waiting { get; } = [];
 
+    /// <summary>Addresses of faults at pages that the source has been asked for.</summary>
+    internal HashSet<ulong> Absent { get; } = [];
+
+    /// <summary>All that is pending is with the source.</summary>
+    internal bool IsDry { get; set; }
+
     /// <summary>Where the background copy goes on: a slab's index.</summary>
     internal int NextSlab { get; set; }
 
     /// <summary>Nothing can be loaded before its next event is read.</summary>
     internal bool IsBlocked { get; set; }
 
-    internal bool IsLoaded => Pending.Count == 0 && Waiting.Count == 0;
+    internal bool IsLoaded => Pending.Count == 0 && Waiting.Count == 0 && Absent.Count == 0;
 
     internal static LazySpace OfProcess(int number, int processId, StoredImage image) => new(number, processId, 0, image, new PendingPages(image.Index), new AddressWindows());
 

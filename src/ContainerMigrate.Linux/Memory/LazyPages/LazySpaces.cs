@@ -40,7 +40,10 @@ internal sealed class LazySpaces : IDisposable
     internal long LoadedPages => _loader.LoadedPages;
 
     /// <summary>There is something to load for which nothing has to be waited.</summary>
-    internal bool HasWork => HasBegun && _spaces.Values.Any(space => !space.IsBlocked);
+    internal bool HasWork => HasBegun && _spaces.Values.Any(space => !space.IsBlocked && !space.IsDry);
+
+    /// <summary>Something has to be looked at again though nothing was heard: pages may have arrived, or processes ended.</summary>
+    internal bool IsDry => _spaces.Values.Any(space => space.IsDry || space.Absent.Count > 0);
 
     /// <summary>Something has to be tried again soon.</summary>
     internal bool IsBlocked => _spaces.Values.Any(space => space.IsBlocked || space.Waiting.Count > 0);
@@ -89,6 +92,11 @@ internal sealed class LazySpaces : IDisposable
         {
             _spaces.Remove(gone.Number);
         }
+
+        foreach (var space in _spaces.Values)
+        {
+            space.Userfault!.WakeAll(); // a fault that was read by a server that died is not told again
+        }
     }
 
     /// <summary>Tells a new holder of everything.</summary>
@@ -97,6 +105,44 @@ internal sealed class LazySpaces : IDisposable
         foreach (var space in _spaces.Values.Where(space => !heldAlready.Contains(space.Number)))
         {
             _holder.Send(new HeldMessage(HeldKind.Userfault, space.Number, space.ProcessId, space.Parent), space.Userfault!.Handle);
+        }
+    }
+
+    /// <summary>Asks anew for every page that a fault waits for: whoever was asked is gone.</summary>
+    internal void AskAgain()
+    {
+        foreach (var space in _spaces.Values)
+        {
+            foreach (var address in space.Absent)
+            {
+                Ask(space, address);
+            }
+        }
+    }
+
+    /// <summary>Pages may have arrived: answers whoever waits for one, and looks for what can be loaded.</summary>
+    internal void LookForArrivals()
+    {
+        foreach (var space in _spaces.Values.Where(space => space.IsDry || space.Absent.Count > 0).ToList())
+        {
+            space.IsDry = false;
+            foreach (var address in space.Absent.ToArray())
+            {
+                space.Absent.Remove(address);
+                if (IsKnown(space))
+                {
+                    Answer(space, address, asked: true);
+                }
+            }
+        }
+    }
+
+    /// <summary>Lets go of address spaces that have nothing to load and whose processes are gone: nothing else would tell.</summary>
+    internal void LookForEnds()
+    {
+        foreach (var space in _spaces.Values.Where(space => space.IsDry && space.Userfault!.IsGone).ToList())
+        {
+            Release(space);
         }
     }
 
@@ -156,7 +202,7 @@ internal sealed class LazySpaces : IDisposable
     /// <summary>Loads a piece of what nobody has asked for yet, and lets go of address spaces that have everything.</summary>
     internal void LoadSome()
     {
-        var spaces = _spaces.Values.Where(space => !space.IsBlocked).ToList();
+        var spaces = _spaces.Values.Where(space => !space.IsBlocked && !space.IsDry).ToList();
         if (spaces.Count == 0)
         {
             return;
@@ -164,8 +210,14 @@ internal sealed class LazySpaces : IDisposable
 
         var turn = spaces[_turn++ % spaces.Count];
         var budget = Environment.TickCount64 - _lastFault > QuietMilliseconds ? PagesAtOnce : PagesAtOnceAfterFault;
-        while (budget > 0 && IsKnown(turn) && !turn.IsBlocked && TryFindNext(turn, out var slab, out var first, out var count))
+        while (budget > 0 && IsKnown(turn) && !turn.IsBlocked)
         {
+            if (!TryFindNext(turn, out var slab, out var first, out var count))
+            {
+                turn.IsDry = turn.Pending.Count > 0;
+                break;
+            }
+
             count = Math.Min(count, budget);
             Settle(turn, _loader.Load(turn, slab, first, count));
             budget -= count;
@@ -197,7 +249,7 @@ internal sealed class LazySpaces : IDisposable
         for (var i = 0; i < space.Pending.Slabs; i++, space.NextSlab++)
         {
             slab = space.NextSlab %= space.Pending.Slabs;
-            if (space.Pending.TryFindRun(slab, 0, out first, out count))
+            if (space.Pending.TryFindRun(slab, 0, space.Image.Absent(slab), out first, out count))
             {
                 return true;
             }
@@ -207,9 +259,11 @@ internal sealed class LazySpaces : IDisposable
         return false;
     }
 
-    private void Answer(LazySpace space, ulong address)
+    /// <param name="asked">The page has been asked for before.</param>
+    private void Answer(LazySpace space, ulong address, bool asked = false)
     {
-        var slab = space.Windows.ToImage(address) is { } image ? space.Pending.Find(image) : -1;
+        var image = space.Windows.ToImage(address);
+        var slab = image is { } dumped ? space.Pending.Find(dumped) : -1;
         LoadProgress progress;
         if (slab < 0)
         {
@@ -217,7 +271,19 @@ internal sealed class LazySpaces : IDisposable
         }
         else
         {
-            space.Pending.TryFindRun(slab, PageSlab.PageOf(space.Windows.ToImage(address)!.Value), out var first, out var count);
+            var page = PageSlab.PageOf(image!.Value);
+            var absent = space.Image.Absent(slab);
+            if (absent.Contains(page))
+            {
+                if (space.Absent.Add(address) && !asked)
+                {
+                    Ask(space, address);
+                }
+
+                return;
+            }
+
+            space.Pending.TryFindRun(slab, page, absent, out var first, out var count);
             progress = _loader.Load(space, slab, first, HasBegun ? Math.Min(count, PagesAroundFault) : 1);
         }
 
@@ -225,6 +291,14 @@ internal sealed class LazySpaces : IDisposable
         if (progress is LoadProgress.Blocked or LoadProgress.NoMemory)
         {
             space.Waiting.Add(address);
+        }
+    }
+
+    private void Ask(LazySpace space, ulong address)
+    {
+        if (space.Windows.ToImage(address) is { } image)
+        {
+            _holder.Send(HeldMessage.Wanted(space.Image.ProcessId, image));
         }
     }
 

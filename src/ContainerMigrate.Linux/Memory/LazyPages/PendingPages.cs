@@ -27,19 +27,20 @@ internal sealed class PendingPages
 
     internal bool IsLoaded(int index) => _bits[index].IsEmpty;
 
-    /// <summary>The first row of pending pages in a slab, at or after a page.</summary>
-    internal bool TryFindRun(int index, int from, out int first, out int count) => _bits[index].TryFindRun(from, out first, out count);
+    /// <summary>The first row of pending pages in a slab, at or after a page, that can be loaded.</summary>
+    /// <param name="absent">Pages that cannot.</param>
+    internal bool TryFindRun(int index, int from, in PageBits absent, out int first, out int count) => _bits[index].Without(absent).TryFindRun(from, out first, out count);
 
     /// <summary>The slab of a page that is pending; -1 for any other page.</summary>
     internal int Find(ulong imageAddress) =>
-        IndexOf(PageSlab.Align(imageAddress)) is var index && index >= 0 && _bits[index].Contains(PageSlab.PageOf(imageAddress)) ? index : -1;
+        _image.IndexOf(PageSlab.Align(imageAddress)) is var index && index >= 0 && _bits[index].Contains(PageSlab.PageOf(imageAddress)) ? index : -1;
 
     internal void Clear(int index, int first, int count) => Set(index, _bits[index].Without(PageBits.Of(first, count)));
 
     /// <summary>Forgets a whole range.</summary>
     internal void Clear(PageRange image)
     {
-        var i = IndexOf(PageSlab.Align(image.Address));
+        var i = _image.IndexOf(PageSlab.Align(image.Address));
         for (i = i < 0 ? ~i : i; i < _bits.Length && SlabAt(i).Address < image.End; i++)
         {
             Set(i, _bits[i].Without(PageIndex.PagesIn(SlabAt(i).Address, image)));
@@ -53,18 +54,5 @@ internal sealed class PendingPages
     {
         Count += bits.Count - _bits[index].Count;
         _bits[index] = bits;
-    }
-
-    // As List.BinarySearch: the complement of where it would be when there is none.
-    private int IndexOf(ulong slabAddress)
-    {
-        var (low, high) = (0, _bits.Length);
-        while (low < high)
-        {
-            var middle = (low + high) / 2;
-            (low, high) = SlabAt(middle).Address < slabAddress ? (middle + 1, high) : (low, middle);
-        }
-
-        return low < _bits.Length && SlabAt(low).Address == slabAddress ? low : ~low;
     }
 }

@@ -10,6 +10,7 @@ internal sealed unsafe partial class Userfault(SafeFileHandle handle) : IDisposa
 {
     private const nuint WakeRequest = 0x8010AA02; // UFFDIO_WAKE
     private const nuint CopyRequest = 0xC028AA03; // UFFDIO_COPY
+    private const nuint WriteProtectRequest = 0xC018AA06; // UFFDIO_WRITEPROTECT
     private const nuint ZeroPageRequest = 0xC020AA04; // UFFDIO_ZEROPAGE
 
     internal SafeFileHandle Handle => handle;
@@ -36,6 +37,29 @@ internal sealed unsafe partial class Userfault(SafeFileHandle handle) : IDisposa
     {
         var range = stackalloc ulong[2] { address, MemoryPage.Bytes };
         _ = Control(handle, WakeRequest, range); // fails only for what is no range
+    }
+
+    /// <summary>Lets everybody who waits for a page try again.</summary>
+    internal void WakeAll()
+    {
+        // From the lowest address that may be mapped (vm.mmap_min_addr) to the end of what every configuration of a kernel has for processes, less a page.
+        const ulong Lowest = 0x10000, End = 0x7fff_ffff_e000;
+        var range = stackalloc ulong[2] { Lowest, End - Lowest };
+        _ = Control(handle, WakeRequest, range);
+    }
+
+    /// <summary>
+    /// The address space has ended. Asks to take protection off a page that nobody protects: that fails with ENOENT, or, before a mapping is
+    /// looked for, with ESRCH (mm/userfaultfd.c).
+    /// </summary>
+    internal bool IsGone
+    {
+        get
+        {
+            const int NoProcess = 3; // ESRCH
+            var request = stackalloc ulong[3] { 0x10000, MemoryPage.Bytes, 0 }; // struct uffdio_writeprotect: start, len, mode
+            return Control(handle, WriteProtectRequest, request) != 0 && Errno.Last == NoProcess;
+        }
     }
 
     /// <summary>Reads the next event, if there is one.</summary>

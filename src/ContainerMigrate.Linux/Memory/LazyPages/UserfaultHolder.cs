@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using ContainerMigrate.Linux.Interop;
 using Microsoft.Win32.SafeHandles;
 
@@ -12,6 +13,7 @@ internal sealed class UserfaultHolder : IDisposable
 {
     private const short Readable = 0x1; // POLLIN
     private const int Forever = -1;
+    private const int MaxWanted = 65536; // what is beyond comes without being asked for
 
     private readonly DescriptorChannel _listener;
     private readonly SafeFileHandle _wakeRead;
@@ -23,6 +25,7 @@ internal sealed class UserfaultHolder : IDisposable
     private readonly TaskCompletionSource _listening = New();
     private readonly TaskCompletionSource _restored = New();
     private readonly TaskCompletionSource<bool> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Channel<(int ProcessId, ulong Address)> _wanted = Channel.CreateBounded<(int, ulong)>(new BoundedChannelOptions(MaxWanted) { FullMode = BoundedChannelFullMode.DropWrite });
     private TaskCompletionSource _disconnected = New();
     private DescriptorChannel? _server;
     private bool _hasBegun;
@@ -45,6 +48,9 @@ internal sealed class UserfaultHolder : IDisposable
         _thread = new Thread(Hold) { IsBackground = true, Name = "userfaultfds" };
         _thread.Start();
     }
+
+    /// <summary>Pages that processes wait for and that the source alone has, by the addresses that they had when they were dumped; may repeat.</summary>
+    internal ChannelReader<(int ProcessId, ulong Address)> Wanted => _wanted.Reader;
 
     /// <summary>A server is there.</summary>
     internal Task Connected => _connected.Task;
@@ -84,6 +90,20 @@ internal sealed class UserfaultHolder : IDisposable
 
     /// <summary>Lets the server end, unless something runs already that needs it.</summary>
     internal void GiveUp() => Tell(HeldKind.GiveUp, ref _hasGivenUp);
+
+    /// <summary>Tells the server that pages have arrived; one that is busy looks by itself.</summary>
+    internal void TellArrived()
+    {
+        lock (_lock)
+        {
+            if (_server is not null)
+            {
+                Span<byte> bytes = stackalloc byte[HeldMessage.Bytes];
+                new HeldMessage(HeldKind.Arrived).Write(bytes);
+                _server.TrySend(bytes, DescriptorChannel.NoDescriptor, DescriptorChannel.DoNotWait);
+            }
+        }
+    }
 
     /// <summary>Lets go of everything. Unless the server has it too, processes read zeros for what they have not got.</summary>
     public void Dispose()
@@ -201,6 +221,9 @@ internal sealed class UserfaultHolder : IDisposable
         {
             case HeldKind.Listening:
                 _listening.TrySetResult();
+                break;
+            case HeldKind.Wanted:
+                _wanted.Writer.TryWrite((message.ProcessId, message.Address));
                 break;
             case HeldKind.Released:
                 Drop(held => held.Kind == HeldKind.Userfault && held.Space == message.Space);

@@ -71,6 +71,9 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
     /// <inheritdoc/>
     public string? NetworkNamespacePath => _initPid > 0 && Directory.Exists($"/proc/{_initPid}/ns") ? $"/proc/{_initPid}/ns/net" : null;
 
+    /// <inheritdoc/>
+    public string? CgroupDirectory => NetworkNamespacePath is null ? null : ContainerCgroup.Find(_initPid, Id, _options.CgroupMount).Directory;
+
     private string ApiPath => $"/containers/{Id}";
 
     /// <inheritdoc/>

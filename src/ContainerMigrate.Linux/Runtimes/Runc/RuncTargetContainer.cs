@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using ContainerMigrate.Containers;
+using ContainerMigrate.Linux.Cgroups;
 using ContainerMigrate.Linux.Files;
 using ContainerMigrate.Linux.Processes;
 using ContainerMigrate.Linux.Runtimes.Oci;
@@ -58,6 +59,9 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
 
     /// <inheritdoc/>
     public string? NetworkNamespacePath => _gate.InitPid > 0 ? $"/proc/{_gate.InitPid}/ns/net" : null;
+
+    /// <inheritdoc/>
+    public string? CgroupDirectory => _gate.InitPid > 0 && Directory.Exists($"/proc/{_gate.InitPid}") ? ProcessCgroup.DirectoryOf(_gate.InitPid) : null;
 
     public async Task WriteConfigAsync(JsonObject config, string migrationId, CancellationToken cancellationToken)
     {
