@@ -118,7 +118,7 @@ internal static class HostDiagnosis
     internal static DoctorItem OfMemoryTracking(MemoryTrackingMeans tracking) => tracking switch
     {
         { WriteProtectAsync: true } => new DoctorItem("memory tracking", Ok, $"userfaultfd and PAGEMAP_SCAN{(tracking.SoftDirty ? ", soft-dirty" : "")}: memory can be copied while the container runs"),
-        { SoftDirty: true } => new DoctorItem("memory tracking", Ok, "soft-dirty: memory can be copied while the container runs, which is frozen for a moment in each round (not with kernel 6.7 and newer)"),
+        { SoftDirty: true } => new DoctorItem("memory tracking", Warning, "soft-dirty only, which is used where memory_tracker says so: memory is copied while the container is frozen", "kernel 6.7 or newer"),
         _ => new DoctorItem("memory tracking", Warning, "none: memory is copied while the container is frozen", "kernel 6.7 or newer"),
     };
 

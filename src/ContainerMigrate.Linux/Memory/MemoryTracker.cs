@@ -7,7 +7,7 @@ namespace ContainerMigrate.Linux.Memory;
 
 /// <summary>The first means of tracking that works on this host.</summary>
 /// <param name="processes">Starts the process of a trial.</param>
-/// <param name="only">One of <see cref="MemoryTrackers"/>, to try no other; null: whatever works.</param>
+/// <param name="only">One of <see cref="MemoryTrackers"/>, to try no other; null: the one that is proven, <see cref="MemoryTrackers.WriteProtect"/>.</param>
 public sealed class MemoryTracker(IProcessRunner processes, string? only = null) : IMemoryTracker
 {
     private readonly (string Name, IMemoryTracker Tracker)[] _trackers =
@@ -15,7 +15,7 @@ public sealed class MemoryTracker(IProcessRunner processes, string? only = null)
         {
             (MemoryTrackers.WriteProtect, new WriteProtectTracker(processes)),
             (MemoryTrackers.SoftDirty, new SoftDirtyTracker(processes)),
-        }.Where(t => only is null || t.Name == only)];
+        }.Where(t => t.Name == (only ?? MemoryTrackers.WriteProtect))];
 
     /// <inheritdoc/>
     public async Task<MemoryTrackerAvailability> GetAvailabilityAsync(CancellationToken cancellationToken) => (await ChooseAsync(cancellationToken)).Availability;

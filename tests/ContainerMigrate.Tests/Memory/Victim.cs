@@ -60,7 +60,7 @@ internal sealed class Victim : IAsyncDisposable
         var victim = new Victim(cgroup, await new ProcessRunner().StartAsync(new ProcessCommand(command[0], command[1..]), Cancellation));
         (await victim._answers.ReadLineAsync(Cancellation)).ShouldBe("ready", victim._process.StandardError);
         victim.ProcessId = int.Parse(File.ReadLines(cgroup.Path + "/cgroup.procs").First(), CultureInfo.InvariantCulture);
-        var chosen = new MemoryTracker(new ProcessRunner(), tracker);
+        var chosen = new MemoryTracker(new ProcessRunner(), tracker ?? (PageScan.IsAvailable ? MemoryTrackers.WriteProtect : MemoryTrackers.SoftDirty));
         var availability = await chosen.GetAvailabilityAsync(Cancellation);
         if (!availability.Available)
         {
