@@ -193,12 +193,8 @@ public sealed partial class TargetMigration : IAsyncDisposable
         var runtime = _files.WaitForRuntimeAsync(use.Token);
         var clock = new PhaseClock(_environment.Time);
         Progress.Say("restoring");
-        JsonObject? leftBehind = null;
-        if (request.Lazy)
-        {
-            leftBehind = _postCopy.Serve(await OpenMemory().ServeAsync(ImagesDirectory, use.Token));
-            clock.Mark("serve");
-        }
+        var leftBehind = _postCopy.Serve(request.Lazy ? await OpenMemory().ServeAsync(ImagesDirectory, use.Token) : null);
+        clock.Mark("serve");
 
         await runtime;
         clock.Mark("wait for the runtime");
