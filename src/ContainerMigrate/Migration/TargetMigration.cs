@@ -194,7 +194,10 @@ public sealed partial class TargetMigration : IAsyncDisposable
         var clock = new PhaseClock(_environment.Time);
         Progress.Say("restoring");
         var leftBehind = _postCopy.Serve(request.Lazy ? await OpenMemory().ServeAsync(ImagesDirectory, use.Token) : null);
-        clock.Mark("serve");
+        if (request.Lazy)
+        {
+            clock.Mark("serve");
+        }
 
         await runtime;
         clock.Mark("wait for the runtime");
