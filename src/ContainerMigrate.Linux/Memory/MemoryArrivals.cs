@@ -33,18 +33,26 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
     }
 
     /// <inheritdoc/>
+    public bool IsFillingIn(string containerId) => Filling(containerId).Any(r => !r.Completion.IsCompleted);
+
+    /// <inheritdoc/>
+    public string? FindLoss(string containerId) => _lost.GetValueOrDefault(containerId);
+
+    /// <inheritdoc/>
     public async Task WaitUntilFilledAsync(string containerId, CancellationToken cancellationToken)
     {
-        foreach (var (store, restore) in _filling.Where(f => MemoryOwner.Read(f.Key) == containerId))
+        foreach (var restore in Filling(containerId))
         {
             await restore.Completion.ContinueWith(_ => { }, TaskScheduler.Default).WaitAsync(cancellationToken);
         }
 
-        if (_lost.TryGetValue(containerId, out var reason))
+        if (FindLoss(containerId) is { } reason)
         {
             throw new MigrationException("memory", $"memory that the container brought from its last move is lost: {reason}", "start the container afresh");
         }
     }
+
+    private IEnumerable<LazyRestore> Filling(string containerId) => _filling.Where(f => MemoryOwner.Read(f.Key) == containerId).Select(f => f.Value);
 
     /// <inheritdoc/>
     public async Task<ResumedMemory> ResumeAsync(string migrationDirectory, CancellationToken cancellationToken)

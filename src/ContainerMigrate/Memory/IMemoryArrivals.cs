@@ -12,6 +12,12 @@ public interface IMemoryArrivals
     /// <summary>Removes what was kept of a migration that came to nothing, and ends whatever served it. Idempotent.</summary>
     Task RemoveAsync(string migrationDirectory);
 
+    /// <summary>Whether memory that a container brought from its last move is still on its way into place.</summary>
+    bool IsFillingIn(string containerId);
+
+    /// <summary>Why some of the memory that a container brought from its last move is nowhere any more; null when that is not so.</summary>
+    string? FindLoss(string containerId);
+
     /// <summary>
     /// Returns when all memory that a container brought from its last move is in place: until then its page tables do not tell what it has.
     /// </summary>

@@ -8,7 +8,7 @@ namespace ContainerMigrate.Migration;
 /// </summary>
 public static class DowntimeEstimate
 {
-    private const double FixedMs = 550;
+    private const double FixedMs = 480;
     private const double PerProcessMs = 4;
     private const double PerGibibyteMs = 2600;
 
@@ -18,17 +18,17 @@ public static class DowntimeEstimate
     private const double ChangedShare = 0.01;
 
     private const double FreezeMs = 3;
-    private const double MetadataDumpMs = 90;
+    private const double MetadataDumpMs = 85;
     private const double PerProcessDumpMs = 12;
-    private const double LazyRestoreMs = 145;
+    private const double LazyRestoreMs = 112;
     private const double PerProcessRestoreMs = 6;
 
     // CRIU's images over the wire, the commit, and the tasks on their way again.
-    private const double ActivateMs = 110;
+    private const double ActivateMs = 82;
 
     // The page tables are walked for CRIU and for us.
-    private const double PerGibibyteDumpMs = 25;
-    private const double PerGibibyteRestoreMs = 5;
+    private const double PerGibibyteDumpMs = 15;
+    private const double PerGibibyteRestoreMs = 2;
 
     /// <summary>Milliseconds between freeze and the first instruction on the destination, when all memory is copied meanwhile.</summary>
     /// <param name="memoryBytes">Resident memory.</param>

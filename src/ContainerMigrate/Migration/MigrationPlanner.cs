@@ -94,6 +94,15 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
                 "boot with cgroup v2 alone (systemd.unified_cgroup_hierarchy=1), or take --on-stall accept or abort"));
         }
 
+        if (environment.Arrivals.FindLoss(reference.Id) is { } loss)
+        {
+            findings.Add(new CheckFinding(CheckNames.Memory, CheckSeverity.Error, environment.HostName, $"memory that the container brought from its last move is lost: {loss}", "start the container afresh"));
+        }
+        else if (environment.Arrivals.IsFillingIn(reference.Id))
+        {
+            findings.Add(new CheckFinding(CheckNames.Memory, CheckSeverity.Information, environment.HostName, "memory of its last move is still being filled in; `migrate` waits for that first"));
+        }
+
         findings = [.. findings.Distinct().OrderBy(f => OrderOf(f.Check)).ThenByDescending(f => f.Severity)];
         var estimate = new PauseEstimate(environment.Pauses.Read(peer.Name, runtime.Name));
         var report = new CheckReport

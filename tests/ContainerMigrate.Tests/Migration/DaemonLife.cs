@@ -59,6 +59,10 @@ internal sealed class DaemonLife :
     /// <summary>The other end gets no answer when it asks for memory.</summary>
     public bool LosesFetches { get; set; }
 
+    public bool FillingIn { get; set; }
+
+    public string? LostMemory { get; set; }
+
     /// <summary>Called before each step with its name; what it throws is the step's failure.</summary>
     public Func<string, CancellationToken, Task>? Before { get; set; }
 
@@ -139,6 +143,10 @@ internal sealed class DaemonLife :
     }
 
     public IArrivingMemory Open(string migrationDirectory, long expectedBytes, long maxBytes) => new ArrivedMemory(this, _machine);
+
+    bool IMemoryArrivals.IsFillingIn(string containerId) => FillingIn;
+
+    string? IMemoryArrivals.FindLoss(string containerId) => LostMemory;
 
     Task IMemoryArrivals.WaitUntilFilledAsync(string containerId, CancellationToken cancellationToken) => StepAsync("wait for memory", () => { }, cancellationToken);
 

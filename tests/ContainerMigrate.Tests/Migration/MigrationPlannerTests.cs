@@ -55,6 +55,18 @@ public sealed class MigrationPlannerTests : IDisposable
     }
 
     [Fact]
+    public async Task SaysWhatIsStillMissingOfTheLastMove()
+    {
+        _hosts.Source.FillingIn = true;
+        var report = (await _planner.PlanAsync(new CheckRequest { Container = "web", Host = "h2" }, _peer, Token)).Report;
+        report.Findings.ShouldContain(f => f.Severity == CheckSeverity.Information && f.Message.Contains("still being filled in"));
+
+        _hosts.Source.LostMemory = "its server ended";
+        report = (await _planner.PlanAsync(new CheckRequest { Container = "web", Host = "h2" }, _peer, Token)).Report;
+        report.Findings.ShouldContain(f => f.Severity == CheckSeverity.Error && f.Message.Contains("its server ended"));
+    }
+
+    [Fact]
     public async Task SaysHowWrittenMemoryIsFound()
     {
         var report = (await _planner.PlanAsync(new CheckRequest { Container = "web", Host = "h2" }, _peer, Token)).Report;
