@@ -146,7 +146,7 @@ internal static class ProcessRules
     {
         if (kind == "[io_uring]")
         {
-            return [new Observation(process, CheckNames.IoUring, CheckSeverity.Error, "uses io_uring, which CRIU cannot dump", "many programs can do without: look for a setting (UV_USE_IO_URING=0 for Node.js, io_method=worker for PostgreSQL 18)")];
+            return [new Observation(process, CheckNames.IoUring, CheckSeverity.Error, "uses io_uring, which CRIU cannot dump", "many programs do without where they may not use it: run it under a seccomp profile that forbids io_uring_setup, as Docker's own does, or look for a setting (io_method=worker for PostgreSQL 18)")];
         }
 
         if (descriptor.IsSemaphore)

@@ -15,9 +15,6 @@ namespace ContainerMigrate.Migration;
 /// </summary>
 public sealed partial class TargetMigration : IAsyncDisposable
 {
-    // The tree is rebuilt by then, and the hook at its gate waits for no more than half of this.
-    private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromMinutes(2);
-
     private readonly MigrationEnvironment _environment;
     private readonly IMigrationJournal _journal;
     private readonly ContainerManifest _manifest;
@@ -32,12 +29,10 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private ITargetContainer? _container;
     private readonly ArrivingPackets _packets;
     private readonly PostCopyArrival _postCopy;
+    private readonly TargetActivation _activation;
     private IArrivingMemory? _memory;
     private MigrationFailure? _failure;
-    private bool _running;
-    private bool _finished;
     private int _activeRequests;
-    private Dictionary<string, double> _goParts = [];
 
     public TargetMigration(MigrationEnvironment environment, IMigrationJournal journal, ContainerManifest manifest, string peer, TimeSpan lease, MigrationProgress progress, ILogger logger)
     {
@@ -53,6 +48,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         _volumes = new ArrivingVolumes(environment, journal, manifest);
         _files = new ArrivingFiles(environment, _volumes, LimitOf(manifest.GetFileBytes()), LimitOf(manifest.LogBytes));
         _postCopy = new PostCopyArrival(environment, journal, peer, progress, logger);
+        _activation = new TargetActivation(environment, journal, manifest, _packets, _postCopy, progress, logger);
         _leaseTimer = environment.Time.CreateTimer(_ => LeaseEnded(), null, lease, Timeout.InfiniteTimeSpan);
     }
 
@@ -230,14 +226,14 @@ public sealed partial class TargetMigration : IAsyncDisposable
             {
                 _journal.Append(MigrationPhase.Committed, new JsonObject { [JournalKeys.RestartPolicy] = request.RestartPolicy.DeepClone() });
                 clock.Mark("commit");
-                await RunAsync(clock);
+                await RunAsync(clock, isHeld: true);
             }
             else
             {
                 await GiveUpAsync(new MigrationFailure(_environment.HostName, "commit", "the restored container died while it was held, or the wait for GO was too long"));
             }
         }
-        else if (_journal.Phase == MigrationPhase.Committed && !_finished)
+        else if (_journal.Phase == MigrationPhase.Committed && !_activation.IsFinished)
         {
             await RunAsync(new PhaseClock(_environment.Time), request.RestartPolicy);
         }
@@ -286,7 +282,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         using var use = await EnterAsync(cancellationToken, evenIfAborted: true);
         if (_journal.Phase == MigrationPhase.Committed)
         {
-            if (!_running)
+            if (!_activation.IsRunning)
             {
                 await OpenContainerAsync(cancellationToken);
                 await RunAsync(new PhaseClock(_environment.Time));
@@ -311,7 +307,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
     /// <summary>Where this side stands.</summary>
     public PeerState State() =>
-        new(_journal.Phase, _journal.Epoch, _running, _container?.Id ?? "", _failure, _goParts.Count > 0 ? _goParts : null, _postCopy.State);
+        new(_journal.Phase, _journal.Epoch, _activation.IsRunning, _container?.Id ?? "", _failure, _activation.Parts, _postCopy.State);
 
     /// <summary>After a restart of the daemon: finishes a committed migration, undoes any other.</summary>
     public async Task RecoverAsync(CancellationToken cancellationToken)
@@ -331,7 +327,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
                 await RunAsync(new PhaseClock(_environment.Time));
                 break;
             case MigrationPhase.Done:
-                _running = true;
+                _activation.AssumeRunning();
                 End();
                 break;
             default:
@@ -394,7 +390,8 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
     /// <param name="clock">Measures the steps of the release.</param>
     /// <param name="restartPolicy">For a commit that was recorded without it: the gate obeyed the claim, and the daemon died before the record.</param>
-    private async Task RunAsync(PhaseClock clock, JsonObject? restartPolicy = null)
+    /// <param name="isHeld">It is known to be held, and not asked for.</param>
+    private async Task RunAsync(PhaseClock clock, JsonObject? restartPolicy = null, bool isHeld = false)
     {
         await _postCopy.ResumeAsync(_container, CancellationToken.None);
         if (_container is null)
@@ -405,66 +402,14 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
         try
         {
-            // Raw frames pass by the fence, so switches and neighbours learn the new port while CRIU still resumes the tasks.
-            var announced = AnnounceAsync();
-            if (await _container.GetStateAsync(CancellationToken.None) != TargetContainerState.Running)
-            {
-                var released = ReleaseAsync(_container);
-                _packets.DeliverAfter(Task.WhenAny(_container.FenceOpened, released));
-                await Task.WhenAny(_container.Resumed, released);
-                clock.Mark("resume");
-                await released;
-            }
-
-            _running = true;
+            await _activation.RunAsync(_container, clock, _journal.Value(JournalKeys.RestartPolicy) as JsonObject ?? restartPolicy, isHeld);
             _failure = null;
-            Progress.Update(s => s with { Phase = MigrationPhase.Committed, Activity = "running here", DestinationState = _manifest.Paused ? "paused" : "running" });
-            LogRunning(_manifest.Name);
-            await _postCopy.RunAsync(_container);
-            await announced;
-            if ((_journal.Value(JournalKeys.RestartPolicy) as JsonObject ?? restartPolicy) is { } policy)
-            {
-                await _container.FinishAsync((JsonObject)policy.DeepClone(), CancellationToken.None);
-                _finished = true;
-            }
-
-            CheckpointImages.Delete(_journal.Directory);
-            clock.Mark(PeerState.AfterThePause);
-            _goParts = clock.Parts.ToDictionary();
         }
         catch (MigrationException e)
         {
             _failure = e.Failure with { Host = _environment.HostName };
             LogFailed(_failure.ToString());
             Progress.Update(s => s with { Failure = _failure });
-        }
-    }
-
-    private async Task ReleaseAsync(ITargetContainer container)
-    {
-        using var limit = new CancellationTokenSource(ReleaseTimeout, _environment.Time);
-        try
-        {
-            await container.ReleaseAsync(limit.Token);
-        }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested)
-        {
-            throw new MigrationException("commit", $"the container does not run {ReleaseTimeout.TotalSeconds:0} s after the commit");
-        }
-    }
-
-    private async Task AnnounceAsync()
-    {
-        try
-        {
-            if (_container?.NetworkNamespacePath is { } path)
-            {
-                await _environment.Announcer.AnnounceAsync(path, CancellationToken.None);
-            }
-        }
-        catch (MigrationException e)
-        {
-            LogNotAnnounced(e.Failure.Cause);
         }
     }
 
@@ -611,17 +556,11 @@ public sealed partial class TargetMigration : IAsyncDisposable
     [LoggerMessage(LogLevel.Information, "{Phase}: {Activity}")]
     private partial void LogPhase(MigrationPhase phase, string activity);
 
-    [LoggerMessage(LogLevel.Information, "{Container} runs here")]
-    private partial void LogRunning(string container);
-
     [LoggerMessage(LogLevel.Warning, "given up, nothing is kept here: {Failure}")]
     private partial void LogAborted(string failure);
 
     [LoggerMessage(LogLevel.Error, "{Failure}")]
     private partial void LogFailed(string failure);
-
-    [LoggerMessage(LogLevel.Warning, "addresses were not announced: {Cause}")]
-    private partial void LogNotAnnounced(string cause);
 
     /// <summary>One request's turn; its end starts the lease anew.</summary>
     private sealed class Use(TargetMigration owner, CancellationTokenSource? limit) : IDisposable
