@@ -109,6 +109,53 @@ public sealed class RestoreGateTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task CriuNeedNotWaitForTheRuntimeWhereTheDaemonAttachesTheNetwork()
+    {
+        _gate.Prepare();
+        using var network = Open("network");
+        List<string> done = [];
+        Say($"create 42 0 {_bundle}");
+        await _gate.WaitForCreateAsync([], Starting, Token, _ => pid => Do($"attach {pid}"));
+
+        var restore = _gate.RestoreAsync(Images, Work, lazy: false, Starting, Token, pid => Do($"keep {pid}"));
+        Say($"fenced {Environment.ProcessId}");
+        ReadLine(network).ShouldBe("go");
+        done.ShouldBe([$"attach {Environment.ProcessId}", $"keep {Environment.ProcessId}"]);
+        File.Exists(Path.Combine(Restore, "attached")).ShouldBeTrue();
+        Say($"ns {Environment.ProcessId}");
+        Say($"restored {Environment.ProcessId}");
+        await Task.Delay(50, Token);
+        restore.IsCompleted.ShouldBeFalse("the runtime has not started it yet");
+
+        Say("start");
+        await restore;
+
+        Task Do(string what)
+        {
+            done.Add(what);
+            return Task.CompletedTask;
+        }
+    }
+
+    [Fact]
+    public async Task NetworkThatCannotBeAttachedEndsTheRestore()
+    {
+        _gate.Prepare();
+        Say($"create 42 0 {_bundle}");
+        await _gate.WaitForCreateAsync([], Starting, Token, _ => _ => throw new MigrationException("restore", "dockerd could not attach the network: no endpoint"));
+
+        var restore = _gate.RestoreAsync(Images, Work, lazy: false, Starting, Token);
+        Say($"fenced {Environment.ProcessId}");
+
+        var failure = (await Should.ThrowAsync<MigrationException>(async () =>
+        {
+            _ = Task.Delay(100, Token).ContinueWith(_ => _gate.TryAbort("given up"), Token);
+            await restore;
+        })).Failure;
+        failure.Cause.ShouldContain("no endpoint");
+    }
+
+    [Fact]
     public async Task BeginsBeforeTheImagesAreThereWhereItCan()
     {
         _gate.Prepare();

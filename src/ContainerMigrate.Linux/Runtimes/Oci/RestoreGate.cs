@@ -33,6 +33,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly Channel<RestoreEvent> _events = Channel.CreateUnbounded<RestoreEvent>(new UnboundedChannelOptions { SingleReader = true });
     private readonly TaskCompletionSource _fenceOpened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _resumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentDictionary<string, FileStream> _commandPipes = new();
     private FileStream? _eventPipe;
@@ -181,13 +182,12 @@ public sealed partial class RestoreGate : IAsyncDisposable
         IReadOnlyDictionary<string, string> unset;
         try
         {
+            var pid = PidOf(await NextAsync(_attachNetwork is null ? "ns" : "fenced", startFailed, cancellationToken));
             if (_attachNetwork is not null)
             {
-                await _attachNetwork(PidOf(await NextAsync("fenced", startFailed, cancellationToken)));
-                Send("network", "go");
+                await _attachNetwork(pid);
             }
 
-            var pid = PidOf(await NextAsync("ns", startFailed, cancellationToken));
             // Before any socket is rebuilt; those of links have to wait until the runtime has attached them.
             unset = await SetSysctlsAsync(pid, _sysctls);
             if (attachNetwork is not null)
@@ -195,7 +195,21 @@ public sealed partial class RestoreGate : IAsyncDisposable
                 await attachNetwork(pid);
             }
 
+            if (_attachNetwork is not null)
+            {
+                // CRIU goes on beside the runtime's way from create to start.
+                await File.WriteAllBytesAsync(Path.Combine(_directory, "attached"), [], cancellationToken);
+                Send("network", "go");
+            }
+
             restored = await NextAsync("restored", startFailed, cancellationToken);
+            // A runtime that has not come so far may never do: the container is not to run without it.
+            if (_attachNetwork is not null && await Task.WhenAny(_started.Task.WaitAsync(cancellationToken), startFailed) == startFailed && !_started.Task.IsCompleted)
+            {
+                throw new MigrationException("restore", await startFailed ?? "the runtime's start returned before the container was restored");
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
         }
         catch (MigrationException e)
         {
@@ -447,6 +461,9 @@ public sealed partial class RestoreGate : IAsyncDisposable
     {
         switch (restoreEvent.Kind)
         {
+            case "start":
+                _started.TrySetResult();
+                break;
             case "open":
                 _fenceOpened.TrySetResult();
                 break;
