@@ -296,6 +296,11 @@ public sealed class LazyRestoreTests : IDisposable
     // It may have ended by itself just now.
     private static void Kill(int pid)
     {
+        if (pid <= 0)
+        {
+            return; // not known after a resume; 0 would be this process's group
+        }
+
         try
         {
             Process.GetProcessById(pid).Kill();
