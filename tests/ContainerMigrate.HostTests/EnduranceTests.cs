@@ -12,8 +12,7 @@ public sealed class EnduranceTests(LabFixture lab) : HostTest(lab), IClassFixtur
     public async Task ThreadsAndCollectorsOfNodeLoseNothing()
     {
         var node = await LabContainer.StartAsync(H1, "docker", "node", AppsImage.Name, ["node", "/app/churn.js"], $"MEMORY={Endurance.MemoryMebibytes}");
-        await Eventually.BecomesTrueAsync("the program listens", async () => (await Client.TryAsync(["bash", "-c", $"</dev/tcp/{LabContainer.IPv4}/9100"])).ExitCode == 0, Patience);
-        await using var client = Endurance.Ask(Client, LabContainer.IPv4);
+        await using var client = await Endurance.AskAsync(Client, LabContainer.IPv4, Patience);
         var (from, to) = (H1, H2);
         for (var move = 1; move <= Endurance.Moves(2); move++)
         {

@@ -66,6 +66,6 @@ public sealed class MemoryUnderFireTests(LabFixture lab) : HostTest(lab)
     private async Task<LabProcess> ConnectAsync()
     {
         await H1.WaitForLogAsync(Container, "listening", Patience);
-        return Endurance.Ask(Client, NumberServer.IPv4);
+        return await Endurance.AskAsync(Client, NumberServer.IPv4, Patience);
     }
 }

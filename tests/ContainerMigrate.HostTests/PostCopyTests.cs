@@ -118,37 +118,12 @@ public sealed class PostCopyTests(LabFixture lab) : HostTest(lab)
 
     private async Task<LabProcess> StartSlowlyAsync()
     {
-        const string File = "/etc/ctmigrate/ctmigrated.json";
-        await H1.ShellAsync($$"""cp {{File}} {{File}}.before; echo '{ "bandwidth": "100Mbit" }' >{{File}}""");
-        AtTheEnd(async () =>
-        {
-            await H1.RunAsync("mv", File + ".before", File);
-            await H1.DaemonAsync("restart");
-        });
-        await H1.DaemonAsync("restart");
+        await LimitBandwidthAsync(H1, "100Mbit");
         await H1.DockerRunAsync(Container, "--network", "lan", "--ip", LabContainer.IPv4, "-e", "MEMORY=64", "-e", "DIRTY=60", "ctm-small:1", Fire[0], Fire[1]);
         return await ConnectAsync();
     }
 
-    private async Task<LabProcess> ConnectAsync()
-    {
-        var client = Client.Start("python3", "-u", "-c", $$"""
-            import socket, sys, time
-            for attempt in range(100):
-                try:
-                    server = socket.create_connection(("{{LabContainer.IPv4}}", 9100))
-                    break
-                except OSError:
-                    time.sleep(0.1)
-            print("connected", flush=True)
-            answers = server.makefile("r")
-            for line in sys.stdin:
-                server.sendall(line.encode())
-                print(answers.readline(), end="", flush=True)
-            """);
-        await client.WaitForOutputAsync(l => l.StartsWith("connected", StringComparison.Ordinal), Patience);
-        return client;
-    }
+    private Task<LabProcess> ConnectAsync() => Endurance.AskAsync(Client, LabContainer.IPv4, Patience);
 
     private static async Task ShouldBeRightAsync(LabProcess client, int look)
     {

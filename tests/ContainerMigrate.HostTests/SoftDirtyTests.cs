@@ -50,24 +50,5 @@ public sealed class SoftDirtyTests(LabFixture lab) : HostTest(lab)
         }
     }
 
-    private async Task<LabProcess> ConnectAsync()
-    {
-        var client = Client.Start("python3", "-u", "-c", $$"""
-            import socket, sys, time
-            for attempt in range(600):
-                try:
-                    server = socket.create_connection(("{{LabContainer.IPv4}}", 9100), timeout=5)
-                    break
-                except OSError:
-                    time.sleep(0.2)
-            server.settimeout(None)
-            print("connected", flush=True)
-            answers = server.makefile("r")
-            for line in sys.stdin:
-                server.sendall(line.encode())
-                print(answers.readline(), end="", flush=True)
-            """);
-        await client.WaitForOutputAsync(l => l.StartsWith("connected", StringComparison.Ordinal), Patience);
-        return client;
-    }
+    private Task<LabProcess> ConnectAsync() => Endurance.AskAsync(Client, LabContainer.IPv4, Patience);
 }

@@ -60,14 +60,7 @@ public sealed class ThrottleTests(LabFixture lab) : HostTest(lab)
     /// <returns>False where nobody can limit a container's processor time.</returns>
     private async Task<bool> StartAsync()
     {
-        const string File = "/etc/ctmigrate/ctmigrated.json";
-        await H1.ShellAsync($$"""cp {{File}} {{File}}.before; echo '{ "bandwidth": "100Mbit" }' >{{File}}""");
-        AtTheEnd(async () =>
-        {
-            await H1.RunAsync("mv", File + ".before", File);
-            await H1.DaemonAsync("restart");
-        });
-        await H1.DaemonAsync("restart");
+        await LimitBandwidthAsync(H1, "100Mbit");
         await H1.DockerRunAsync(Container, "--network", "lan", "--ip", LabContainer.IPv4, "-e", "MEMORY=48", "-e", "DIRTY=40", "ctm-small:1");
         await H1.WaitForLogAsync(Container, "listening");
         return await H1.ShellAsync($"d=$({CgroupOf}); [ ! -e $d/cpu.max ] || {{ echo {Limit} >$d/cpu.max; echo limited; }}") == "limited";

@@ -12,18 +12,27 @@ public static class Endurance
     /// <param name="usual">In a usual run.</param>
     public static int Moves(int usual) => Setting("CTM_MOVES") ?? usual;
 
-    /// <summary>A client of port 9100 that passes lines on, and their answers back, on one connection.</summary>
-    public static LabProcess Ask(LabMember client, string address)
+    /// <summary>A client of port 9100 that passes lines on, and their answers back, on one connection. Returns when that is there.</summary>
+    public static async Task<LabProcess> AskAsync(LabMember client, string address, TimeSpan patience)
     {
         ArgumentNullException.ThrowIfNull(client);
-        return client.Start("python3", "-u", "-c", $$"""
-            import socket, sys
-            server = socket.create_connection(("{{address}}", 9100))
+        var process = client.Start("python3", "-u", "-c", $$"""
+            import socket, sys, time
+            for attempt in range(600):
+                try:
+                    server = socket.create_connection(("{{address}}", 9100), timeout=5)
+                    break
+                except OSError:
+                    time.sleep(0.2)
+            server.settimeout(None)
+            print("connected", flush=True)
             answers = server.makefile("r")
             for line in sys.stdin:
                 server.sendall(line.encode())
                 print(answers.readline(), end="", flush=True)
             """);
+        await process.WaitForOutputAsync(l => l.StartsWith("connected", StringComparison.Ordinal), patience);
+        return process;
     }
 
     private static int? Setting(string name) =>

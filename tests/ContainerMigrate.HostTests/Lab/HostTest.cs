@@ -57,6 +57,20 @@ public abstract class HostTest(LabFixture lab) : IAsyncLifetime
         AtTheEnd(() => host.ShellAsync($"if mountpoint -q {target}; then umount {target}; fi"));
     }
 
+    /// <summary>Restarts a host's daemon with a limit on what a migration may send, until the test's end.</summary>
+    protected async Task LimitBandwidthAsync(LabHost host, string bitsPerSecond)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        const string File = "/etc/ctmigrate/ctmigrated.json";
+        await host.ShellAsync($$"""cp {{File}} {{File}}.before; echo '{ "bandwidth": "{{bitsPerSecond}}" }' >{{File}}""");
+        AtTheEnd(async () =>
+        {
+            await host.RunAsync("mv", File + ".before", File);
+            await host.DaemonAsync("restart");
+        });
+        await host.DaemonAsync("restart");
+    }
+
     /// <summary>Waits until a host looks as it did when the test began; what ends by itself has a moment to do so.</summary>
     protected Task ShouldBeAsBeforeAsync(LabHost host, TimeSpan? within = null) => ShouldBeAsBeforeAsync(host, _before[host], within);
 
