@@ -22,7 +22,15 @@ public sealed class FailureBeforeTheHandoverTests(LabFixture lab) : HostTest(lab
         await using (var migration = await HoldAtAsync(stage, service))
         {
             await H2.DaemonAsync(how);
-            (await migration.EndAsync()).ShouldHaveFailed(H2, NameOf(stage), "h2 does not answer");
+            var outcome = await migration.EndAsync();
+            if (how == "stop")
+            {
+                outcome.ShouldHaveFailed(H2, "transfer", "ctmigrated was stopped");
+            }
+            else
+            {
+                outcome.ShouldHaveFailed(H2, NameOf(stage), "h2 does not answer");
+            }
         }
 
         await H2.DaemonAsync("start");

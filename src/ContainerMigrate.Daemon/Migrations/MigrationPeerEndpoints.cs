@@ -56,8 +56,23 @@ internal static partial class MigrationPeerEndpoints
     // What a stream may bring is bounded by the reservation, and checked while it arrives.
     private static void Bulk(IEndpointRouteBuilder peerApi, BulkTransfer kind, Func<TargetMigration, Stream, CancellationToken, Task<StreamReply>> receive) =>
         peerApi.MapPost($"{Root}/{{id}}/{kind.ToString().ToLowerInvariant()}", (RequestDelegate)(context => AnswerAsync(context, async migrations =>
-            await Write(context, await receive(migrations.Get(Id(context), PeerOf(context)), context.Request.Body, context.RequestAborted), PeerJson.Default.StreamReply))))
-            .WithStreamBody();
+        {
+            var migration = migrations.Get(Id(context), PeerOf(context));
+            StreamReply reply;
+            try
+            {
+                reply = await receive(migration, context.Request.Body, context.RequestAborted);
+            }
+            catch when (migration.State().Failure is not null)
+            {
+                // The sender reads no answer before it has sent everything, and is read from for seconds more. A broken connection it notices
+                // at once, in the pause too, and asks why.
+                context.Abort();
+                throw;
+            }
+
+            await Write(context, reply, PeerJson.Default.StreamReply);
+        }))).WithStreamBody();
 
     // The one request that a destination makes of a source. What it asks for is checked before a byte of the answer goes.
     private static void Fetch(IEndpointRouteBuilder peerApi, string verb, bool urgent) =>
@@ -66,8 +81,23 @@ internal static partial class MigrationPeerEndpoints
             var environment = context.RequestServices.GetRequiredService<MigrationEnvironment>();
             var memory = environment.Remaining.Find(Id(context), PeerOf(context)) ?? throw new MigrationException("memory", "no memory of this migration is kept here, or not yet again");
             context.Response.ContentType = "application/octet-stream";
-            return memory.AnswerAsync(context.Request.Body, context.Response.Body, urgent, context.RequestAborted);
+            return AnswerUntilStoppedAsync(context, token => memory.AnswerAsync(context.Request.Body, context.Response.Body, urgent, token));
         }))).WithStreamBody();
+
+    // It lasts as long as memory is missing; a restarted daemon is asked again.
+    private static async Task AnswerUntilStoppedAsync(HttpContext context, Func<CancellationToken, Task> answer)
+    {
+        var stopping = context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
+        try
+        {
+            await answer(end.Token);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            context.Abort();
+        }
+    }
 
     private static async Task AnswerAsync(HttpContext context, Func<PeerMigrations, Task> handle)
     {

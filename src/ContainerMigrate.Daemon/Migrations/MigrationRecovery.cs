@@ -3,8 +3,8 @@ using ContainerMigrate.Migration;
 
 namespace ContainerMigrate.Daemon.Migrations;
 
-/// <summary>At the daemon's start: takes up every migration that is not closed.</summary>
-internal sealed partial class MigrationRecovery(IJournalStore journals, MigrationService departures, PeerMigrations arrivals, MigrationEnvironment environment, ILogger<MigrationRecovery> logger) : IHostedService
+/// <summary>At the daemon's start: takes up every migration that is not closed. At its end: brings each to where a restart may take it up, while peers and operators can still be told.</summary>
+internal sealed partial class MigrationRecovery(IJournalStore journals, MigrationService departures, PeerMigrations arrivals, MigrationEnvironment environment, ILogger<MigrationRecovery> logger) : IHostedLifecycleService
 {
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -35,7 +35,15 @@ internal sealed partial class MigrationRecovery(IJournalStore journals, Migratio
         return Task.CompletedTask;
     }
 
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.WhenAll(departures.StopAsync(), arrivals.StopAsync()).WaitAsync(cancellationToken);
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     private async Task RecoverArrivalAsync(IMigrationJournal journal)
     {

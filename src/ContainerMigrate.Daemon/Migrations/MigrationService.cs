@@ -70,6 +70,11 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
         await _starting.WaitAsync(cancellationToken);
         try
         {
+            if (_shutdown.IsCancellationRequested)
+            {
+                throw Refused("ctmigrated is being stopped", "migrate again once it runs");
+            }
+
             if (_index.FindActive(plan.Runtime.Name, plan.Container.Reference.Name) is { } other)
             {
                 var memory = _index.Find(other)?.Status is { PostCopy: { IsComplete: false } left } arrival ? $": {Checks.ByteSize.Format(left.MissingBytes)} of its memory are still on {arrival.Source}" : "";
@@ -145,6 +150,13 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
             : null;
 
     /// <summary>Stops what may stop; the journals keep the rest.</summary>
+    public async Task StopAsync()
+    {
+        await _shutdown.CancelAsync();
+        await Task.WhenAll(_running.Values);
+    }
+
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         // Registered under two types, and disposed of for each.
@@ -153,8 +165,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
             return;
         }
 
-        await _shutdown.CancelAsync();
-        await Task.WhenAll(_running.Values);
+        await StopAsync();
         _shutdown.Dispose();
         _starting.Dispose();
     }

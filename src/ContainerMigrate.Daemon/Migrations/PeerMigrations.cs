@@ -13,9 +13,13 @@ namespace ContainerMigrate.Daemon.Migrations;
 /// <summary>The destination's side: containers that are arriving, and the checks before they do.</summary>
 internal sealed partial class PeerMigrations(MigrationEnvironment environment, MigrationIndex index, ILoggerFactory loggers) : IAsyncDisposable
 {
+    // From a container's restore to the source's GO pass milliseconds, and hardly more until it asks why it was left alone.
+    private static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(3);
+
     private readonly ConcurrentDictionary<string, TargetMigration> _arriving = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _reserving = new(1, 1);
     private readonly ILogger _logger = loggers.CreateLogger("arrivals");
+    private volatile bool _stopping;
 
     /// <summary>Would this container fit here?</summary>
     /// <param name="peer">Who asks.</param>
@@ -66,6 +70,11 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
         await _reserving.WaitAsync(cancellationToken);
         try
         {
+            if (_stopping)
+            {
+                throw new MigrationException("reserve", "ctmigrated is being stopped", "migrate again once it runs");
+            }
+
             if (environment.Journals.Exists(request.MigrationId))
             {
                 throw new MigrationException("reserve", $"migration {request.MigrationId} is known here already");
@@ -185,6 +194,28 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
         await migration.RecoverAsync(cancellationToken);
     }
 
+    /// <summary>The daemon ends: no container arrives any more, and what is not committed is given up.</summary>
+    public async Task StopAsync()
+    {
+        await _reserving.WaitAsync();
+        _stopping = true;
+        _reserving.Release();
+        using var late = new CancellationTokenSource(PatienceAtTheEnd);
+        await Task.WhenAll(_arriving.Values.Select(async migration =>
+        {
+            using var scope = _logger.BeginMigration(migration.Id);
+            try
+            {
+                await migration.StopAsync(late.Token);
+            }
+            catch (Exception e)
+            {
+                // A session's edge: a restart takes it up.
+                LogNotGivenUp(e);
+            }
+        }));
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -266,4 +297,7 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
 
     [LoggerMessage(LogLevel.Information, "taking up an arrival at {Phase}")]
     private partial void LogRecovering(MigrationPhase phase);
+
+    [LoggerMessage(LogLevel.Error, "it could not be given up; the next start of ctmigrated does")]
+    private partial void LogNotGivenUp(Exception exception);
 }

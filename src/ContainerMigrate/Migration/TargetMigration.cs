@@ -23,6 +23,8 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _step = new(1, 1);
     private readonly CancellationTokenSource _aborted = new();
+    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _decided = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ITimer _leaseTimer;
     private readonly ArrivingVolumes _volumes;
     private readonly ArrivingFiles _files;
@@ -225,6 +227,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
             if (_container is not null && await _container.ClaimCommitAsync(CancellationToken.None))
             {
                 _journal.Append(MigrationPhase.Committed, new JsonObject { [JournalKeys.RestartPolicy] = request.RestartPolicy.DeepClone() });
+                _decided.TrySetResult();
                 clock.Mark("commit");
                 await RunAsync(clock, isHeld: true);
             }
@@ -257,7 +260,37 @@ public sealed partial class TargetMigration : IAsyncDisposable
             await GiveUpAsync(new MigrationFailure(_peer, "abort", request.Reason));
         }
 
+        _released.TrySetResult();
         return State();
+    }
+
+    /// <summary>
+    /// The daemon ends: gives up what is not committed, while the source can still be told why. The GO for a container that is restored and
+    /// held may be on its way.
+    /// </summary>
+    /// <param name="late">Ends the wait for that GO, and for the source to ask why.</param>
+    public async Task StopAsync(CancellationToken late)
+    {
+        if (_journal.Phase == MigrationPhase.Prepared)
+        {
+            await _decided.Task.WaitAsync(late).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        if (_journal.IsClosed || _journal.Phase is MigrationPhase.Committed or MigrationPhase.Done)
+        {
+            return;
+        }
+
+        var failure = new MigrationFailure(_environment.HostName, _journal.Phase < MigrationPhase.Prepared ? "transfer" : "commit", "ctmigrated was stopped", "migrate again once it runs");
+        _failure ??= failure;
+        await _aborted.CancelAsync();
+        using (await EnterAsync(CancellationToken.None, evenIfAborted: true))
+        {
+            await GiveUpAsync(failure);
+        }
+
+        // Its connection was broken, or is about to be: it asks why, and says that it has given up, too.
+        await _released.Task.WaitAsync(late).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>Makes what arrived durable; the source waits for it before it destroys its copy.</summary>
@@ -357,6 +390,10 @@ public sealed partial class TargetMigration : IAsyncDisposable
         try
         {
             return await receive();
+        }
+        catch (OperationCanceledException e) when (_aborted.IsCancellationRequested && _failure is { } reason)
+        {
+            throw new MigrationException(reason, e);
         }
         catch (MigrationException e)
         {
@@ -462,6 +499,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private void End()
     {
         _journal.Close();
+        _decided.TrySetResult();
         _leaseTimer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         var done = _journal.Phase == MigrationPhase.Done;
         Progress.Update(s => s with

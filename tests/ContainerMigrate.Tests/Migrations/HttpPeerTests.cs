@@ -56,6 +56,38 @@ public sealed class HttpPeerTests
     }
 
     [Fact]
+    public async Task DaemonThatIsStoppedInTheMiddleOfAStreamSaysSoAndGivesUp()
+    {
+        using var begun = new SemaphoreSlim(0);
+        var copier = Substitute.For<IDirectoryCopier>();
+        copier.ReceiveChangesAsync(default!, default!, default, Token).ReturnsForAnyArgs(async Task<CopyTotals> (call) =>
+        {
+            begun.Release();
+            while (true)
+            {
+                await call.Arg<Stream>().ReadExactlyAsync(new byte[1000], call.Arg<CancellationToken>());
+            }
+        });
+        await using var daemons = await TwoDaemons.StartAsync(e => e with { Copier = copier });
+        await daemons.ReserveAsync();
+        var sending = daemons.Peer.SendAsync(
+            TwoDaemons.Id, BulkTransfer.Layer, async (stream, token) =>
+            {
+                await stream.WriteAsync((byte[])[TreesFormat.Layer], token);
+                await WriteForever(stream, token);
+            },
+            Token);
+        await begun.WaitAsync(Token);
+
+        var stopping = daemons.StopDestinationAsync();
+
+        (await Should.ThrowAsync<MigrationException>(() => sending)).Failure.ShouldBe(new MigrationFailure("h2", "transfer", "ctmigrated was stopped", "migrate again once it runs"));
+        (await daemons.Peer.AbortAsync(TwoDaemons.Id, new AbortRequest(1, "h2 gave up"), Token)).Phase.ShouldBe(MigrationPhase.Aborted);
+        await stopping;
+        daemons.DestinationLife.Log.ShouldContain("remove");
+    }
+
+    [Fact]
     public async Task SenderThatFailsInTheMiddleOfAStreamIsBlamedItself()
     {
         await using var daemons = await TwoDaemons.StartAsync();
