@@ -1,4 +1,5 @@
 using System.Globalization;
+using ContainerMigrate.Containers;
 using ContainerMigrate.Migration;
 
 namespace ContainerMigrate.Linux.Cgroups;
@@ -39,10 +40,50 @@ internal static class ProcessCgroup
     /// </summary>
     public static long ReadMemoryBytes(string directory, IReadOnlyList<int> processes)
     {
-        var own = processes.Sum(p => SumFields($"/proc/{p}/status", ["RssAnon:", "VmSwap:"], unit: 1024) ?? 0);
+        var own = ReadOwnBytes(processes);
 
         // Without the memory controller what several processes share is counted for each, too.
         return own + (SumFields(Path.Combine(directory, "memory.stat"), ["shmem "], unit: 1) ?? processes.Sum(p => SumFields($"/proc/{p}/status", ["RssShmem:"], unit: 1024) ?? 0));
+    }
+
+    /// <summary>What the container's memory grows to when its processes share nothing copy-on-write; see cgroup-v2.rst for the files.</summary>
+    public static MemoryDemand ReadMemoryDemand(string directory, IReadOnlyList<int> processes)
+    {
+        // Pages in the swap count for each process, and once for the cgroup, too.
+        if (SumFields(Path.Combine(directory, "memory.stat"), ["anon "], unit: 1) is not { } anonymous
+            || SumFields(Path.Combine(directory, "memory.stat"), ["shmem "], unit: 1) is not { } shared)
+        {
+            return MemoryDemand.None;
+        }
+
+        var swapped = ReadNumber(Path.Combine(directory, "memory.swap.current")) ?? 0;
+        return new MemoryDemand(ReadLimit(directory), anonymous + swapped + shared, Math.Max(0, ReadOwnBytes(processes) - anonymous - swapped));
+    }
+
+    private static long ReadOwnBytes(IReadOnlyList<int> processes) => processes.Sum(p => SumFields($"/proc/{p}/status", ["RssAnon:", "VmSwap:"], unit: 1024) ?? 0);
+
+    private static long? ReadLimit(string directory)
+    {
+        long? lowest = null;
+        for (var current = directory; current is not null && File.Exists(Path.Combine(current, "memory.max")); current = Path.GetDirectoryName(current))
+        {
+            lowest = ReadNumber(Path.Combine(current, "memory.max")) is { } limit && !(limit > lowest) ? limit : lowest;
+        }
+
+        return lowest;
+    }
+
+    /// <summary>Null for <c>max</c> and for a file that is not there.</summary>
+    private static long? ReadNumber(string file)
+    {
+        try
+        {
+            return long.TryParse(File.ReadAllText(file).AsSpan().Trim(), CultureInfo.InvariantCulture, out var value) ? value : null;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     private static void AddProcesses(string directory, List<int> processes)

@@ -2,6 +2,7 @@ using ContainerMigrate.Api;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Host;
+using ContainerMigrate.Linux.Cgroups;
 using ContainerMigrate.Linux.Network;
 using ContainerMigrate.Linux.Processes;
 
@@ -35,6 +36,13 @@ public sealed class HostInspector(
             LazyRestore = MemoryTrackingProbe.Read().Userfault,
             SecurityModule = KernelFacts.ReadSecurityModule(),
         };
+    }
+
+    /// <inheritdoc/>
+    public MemoryDemand ReadMemoryDemand(SourceContainer container)
+    {
+        ArgumentNullException.ThrowIfNull(container);
+        return ProcessCgroup.ReadMemoryDemand(container.CgroupDirectory, ProcessCgroup.ReadProcesses(container.CgroupDirectory));
     }
 
     /// <inheritdoc/>

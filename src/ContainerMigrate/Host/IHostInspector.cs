@@ -52,6 +52,9 @@ public interface IHostInspector
 {
     Task<HostFacts> ReadFactsAsync(CancellationToken cancellationToken);
 
+    /// <summary>What a container's memory would grow to; <see cref="MemoryDemand.None"/> without the memory controller.</summary>
+    MemoryDemand ReadMemoryDemand(SourceContainer container);
+
     /// <summary>What this host lacks and how to get it.</summary>
     Task<DoctorReport> DiagnoseAsync(CancellationToken cancellationToken);
 

@@ -87,7 +87,7 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         // The peer's clock is read in the middle of the exchange; what the wire takes is far below the tolerance.
         var imageBytes = reply.MissingLayers.Count == 0 || container.Manifest.Image is null ? 0 : container.Manifest.Image.SizeBytes;
         findings.AddRange(HostComparison.Compare(facts with { Clock = environment.Time.GetUtcNow() }, reply.Facts with { HostName = peer.Name }, container.Manifest, imageBytes));
-        var (mode, tracker) = await ChooseModeAsync(request.Mode, container.Manifest, reply.Facts with { HostName = peer.Name }, findings, cancellationToken);
+        var (mode, tracker) = await ChooseModeAsync(request.Mode, container.Manifest, environment.Host.ReadMemoryDemand(container), reply.Facts with { HostName = peer.Name }, findings, cancellationToken);
         if (request.OnStall == StallActions.Throttle && mode == MigrationModes.PreCopy && environment.Cpu.FindObstacle(container.CgroupDirectory) is { } obstacle)
         {
             findings.Add(new CheckFinding(CheckNames.Throttle, CheckSeverity.Error, environment.HostName, $"the container cannot be slowed down: {obstacle}",
@@ -129,7 +129,8 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
     }
 
     // A mode that was asked for is not exchanged for another: that is for "auto" to do.
-    private async Task<(string Mode, string Tracker)> ChooseModeAsync(string wanted, ContainerManifest manifest, HostFacts destination, List<CheckFinding> findings, CancellationToken cancellationToken)
+    private async Task<(string Mode, string Tracker)> ChooseModeAsync(
+        string wanted, ContainerManifest manifest, MemoryDemand demand, HostFacts destination, List<CheckFinding> findings, CancellationToken cancellationToken)
     {
         if (wanted == MigrationModes.StopAndCopy || (wanted == MigrationModes.Auto && manifest.Paused))
         {
@@ -140,12 +141,19 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         var obstacle = !here.Available ? (Host: environment.HostName, Reason: here.Reason)
             : !destination.LazyRestore ? (Host: destination.HostName, Reason: "the kernel lets nobody fill in a restored container's memory (userfaultfd)")
             : manifest.Paused ? (Host: environment.HostName, Reason: "the container is paused")
+            : demand.ExceedsLimit ? (Host: environment.HostName, Reason: $"what its processes share copy-on-write would be held once for each, {ByteSize.Format(demand.UsedBytes + demand.CopiesBytes)} of memory in all with a limit of {ByteSize.Format(demand.LimitBytes!.Value)}")
             : default;
         if (obstacle.Reason is null)
         {
             if (here.Tracker == MemoryTrackers.SoftDirty)
             {
                 findings.Add(new CheckFinding(CheckNames.Memory, CheckSeverity.Information, environment.HostName, $"the container stands still for a moment in each round (soft-dirty){(here.Reason.Length > 0 ? ": " : "")}{here.Reason}"));
+            }
+
+            if (demand.IsNotable)
+            {
+                findings.Add(new CheckFinding(CheckNames.Memory, CheckSeverity.Information, environment.HostName,
+                    $"its processes share memory copy-on-write, which they hold once for each after the move: {ByteSize.Format(demand.CopiesBytes)} more than the {ByteSize.Format(demand.UsedBytes)} of now; --mode stop-and-copy keeps it shared"));
             }
 
             if (wanted != MigrationModes.PostCopy)

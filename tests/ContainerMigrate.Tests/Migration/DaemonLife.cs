@@ -258,6 +258,8 @@ internal sealed class DaemonLife :
 
     public Task<HostFacts> ReadFactsAsync(CancellationToken cancellationToken) => Task.FromResult(Samples.Facts(_machine.Name));
 
+    public MemoryDemand ReadMemoryDemand(SourceContainer container) => MemoryDemand.None;
+
     public Task<DoctorReport> DiagnoseAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
     public Task<IReadOnlyList<CheckFinding>> CheckProcessesAsync(SourceContainer container, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<CheckFinding>>([]);

@@ -25,6 +25,7 @@ public sealed class MigrationPlannerTests : IDisposable
     public MigrationPlannerTests()
     {
         _host.ReadFactsAsync(default).ReturnsForAnyArgs(Samples.Facts("h1"));
+        _host.ReadMemoryDemand(default!).ReturnsForAnyArgs(MemoryDemand.None);
         _host.CheckProcessesAsync(default!, default).ReturnsForAnyArgs([]);
         _network.DescribeAsync(default!, default).ReturnsForAnyArgs([]);
         _docker.InspectAsync(default!, default).ReturnsForAnyArgs(Samples.Container(withImage: true));
@@ -52,6 +53,31 @@ public sealed class MigrationPlannerTests : IDisposable
 
         (await _planner.FindAsync("runc:web", Token)).Runtime.ShouldBe(_runc);
         (await _planner.FindAsync("docker:web", Token)).Runtime.ShouldBe(_docker);
+    }
+
+    [Fact]
+    public async Task KeepsSharedWhatWouldNotFitItsLimitOtherwise()
+    {
+        // Eight processes that share 200 MiB, with 512 MiB for all of them.
+        _host.ReadMemoryDemand(default!).ReturnsForAnyArgs(new MemoryDemand(512 << 20, 210 << 20, 1400L << 20));
+
+        var auto = (await _planner.PlanAsync(new CheckRequest { Container = "web", Host = "h2" }, _peer, Token)).Report;
+        var explicitly = (await _planner.PlanAsync(new CheckRequest { Container = "web", Host = "h2", Mode = MigrationModes.PreCopy }, _peer, Token)).Report;
+
+        (auto.Mode, auto.Ok).ShouldBe((MigrationModes.StopAndCopy, true));
+        auto.Findings.ShouldContain(f => f.Severity == CheckSeverity.Information && f.Message.Contains("1.6 GiB of memory in all with a limit of 512", StringComparison.Ordinal));
+        (explicitly.Mode, explicitly.Ok).ShouldBe((MigrationModes.StopAndCopy, false));
+    }
+
+    [Fact]
+    public async Task SaysThatSharedMemoryWillBeHeldOnceForEach()
+    {
+        _host.ReadMemoryDemand(default!).ReturnsForAnyArgs(new MemoryDemand(null, 210 << 20, 1400L << 20));
+
+        var report = (await _planner.PlanAsync(new CheckRequest { Container = "web", Host = "h2" }, _peer, Token)).Report;
+
+        report.Mode.ShouldBe(MigrationModes.PreCopy);
+        report.Findings.ShouldContain(f => f.Message.Contains("1.4 GiB more than the 210 MiB of now", StringComparison.Ordinal));
     }
 
     [Fact]

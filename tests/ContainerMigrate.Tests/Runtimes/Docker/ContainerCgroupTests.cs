@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using ContainerMigrate.Containers;
+using ContainerMigrate.Linux.Cgroups;
 using ContainerMigrate.Linux.Runtimes.Docker;
 using ContainerMigrate.Migration;
 using Shouldly;
@@ -37,6 +39,26 @@ public sealed class ContainerCgroupTests : IDisposable
         // What processes share since a fork is carried once for each.
         var one = new ContainerCgroup(_directory).ReadMemoryBytes([Environment.ProcessId]);
         new ContainerCgroup(_directory).ReadMemoryBytes([Environment.ProcessId, Environment.ProcessId]).ShouldBeGreaterThan(one + (1 << 20));
+    }
+
+    [Theory]
+    [InlineData("max", "max", null)]
+    [InlineData("1000000", "max", 1000000L)]
+    [InlineData("1000000", "500000", 500000L)]
+    public void KnowsWhatMemoryGrowsToWithoutSharing(string own, string parent, long? limit)
+    {
+        var directory = Path.Combine(_directory, "pod", "container");
+        Write("pod/memory.max", parent);
+        Write("pod/container/memory.max", own);
+        Write("pod/container/memory.stat", "anon 4096\nfile 100000\nshmem 8192\nanon_thp 77\n");
+        Write("pod/container/memory.swap.current", "1000\n");
+
+        var demand = ProcessCgroup.ReadMemoryDemand(directory, [Environment.ProcessId]);
+
+        (demand.LimitBytes, demand.UsedBytes).ShouldBe((limit, 13288));
+        demand.CopiesBytes.ShouldBeGreaterThan(1 << 20);
+        demand.ExceedsLimit.ShouldBe(limit is not null);
+        ProcessCgroup.ReadMemoryDemand(_directory, [Environment.ProcessId]).ShouldBe(MemoryDemand.None);
     }
 
     [Fact]
