@@ -61,6 +61,8 @@ internal static class CommandLine
         root.Options.Add(context.Socket);
         root.Subcommands.Add(CheckCommand.Create(context, help));
         root.Subcommands.Add(MigrateCommand.Create(context, help));
+        root.Subcommands.Add(EvacuateCommand.Create(context, help));
+        root.Subcommands.Add(ReturnCommand.Create(context, help));
         root.Subcommands.Add(StatusCommand.Create(context, help));
         root.Subcommands.Add(WatchCommand.Create(context, help));
         root.Subcommands.Add(CancelCommand.Create(context, help));

@@ -65,6 +65,20 @@ internal static class Operands
         },
     };
 
+    /// <summary>1 to 16.</summary>
+    public static Option<int> Parallel()
+    {
+        var option = new Option<int>("--parallel") { Description = "How many are moved at a time, 1 to 16", HelpName = "N", DefaultValueFactory = _ => 2 };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 1 or > 16)
+            {
+                result.AddError("--parallel takes a number from 1 to 16");
+            }
+        });
+        return option;
+    }
+
     public static Option<string> Mode() => Choice("--mode", "mode", MigrationModes.All,
         "How memory is moved: precopy (ahead, in rounds, while the container runs), postcopy (ahead once, and what is written meanwhile after it runs on HOST), stop-and-copy (while it is frozen), or auto (the best that both hosts can do without post-copy)");
 

@@ -52,6 +52,17 @@ internal sealed class DaemonClient : IDisposable
             ApiJson.Default.MigrationList,
             cancellationToken);
 
+    public Task<ContainerList> ListContainersAsync(CancellationToken cancellationToken) => GetAsync("v1/containers", ApiJson.Default.ContainerList, cancellationToken);
+
+    public Task<EvacuatedList> ListEvacuatedAsync(CancellationToken cancellationToken) => GetAsync("v1/evacuated", ApiJson.Default.EvacuatedList, cancellationToken);
+
+    /// <summary>Answers when the container is back, or could not be brought back.</summary>
+    public async Task<MigrationStatus> ReturnAsync(string migrationId, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Post, $"v1/evacuated/{Uri.EscapeDataString(migrationId)}/return"), cancellationToken);
+        return await ReadAsync(response, ApiJson.Default.MigrationStatus, cancellationToken);
+    }
+
     public Task<HostsReport> GetHostsAsync(CancellationToken cancellationToken) =>
         GetAsync("v1/hosts", ApiJson.Default.HostsReport, cancellationToken);
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using ContainerMigrate.Api;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Protocol;
 
@@ -43,6 +44,10 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
 
     public Task<PeerState> GetStateAsync(string migrationId, CancellationToken cancellationToken) =>
         ExchangeAsync(new HttpRequestMessage(HttpMethod.Get, $"/peer/v1/migrations/{migrationId}"), PeerJson.Default.PeerState, AnswerTimeout, cancellationToken);
+
+    /// <summary>Has it move back a container that went there by this migration; answers when that has ended, in whatever way.</summary>
+    public Task<MigrationStatus> ReturnAsync(string migrationId, CancellationToken cancellationToken) =>
+        ExchangeAsync(new HttpRequestMessage(HttpMethod.Post, PathOf(migrationId, "return")), ApiJson.Default.MigrationStatus, Timeout.InfiniteTimeSpan, cancellationToken);
 
     public async Task<StreamReply> SendAsync(string migrationId, BulkTransfer stream, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {

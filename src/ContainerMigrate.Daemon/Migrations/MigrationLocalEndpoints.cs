@@ -27,7 +27,13 @@ internal static class MigrationLocalEndpoints
         localApi.MapGet("/v1/migrations/{id}/events", (RequestDelegate)FollowAsync);
         localApi.MapPost("/v1/migrations/{id}/cancel", (RequestDelegate)CancelAsync);
         localApi.MapGet("/v1/history", (RequestDelegate)HistoryAsync);
+        localApi.MapGet("/v1/containers", (RequestDelegate)(async c => await Write(c, await Evacuations(c).ListAsync(c.RequestAborted), ApiJson.Default.ContainerList)));
+        localApi.MapGet("/v1/evacuated", (RequestDelegate)(c => Write(c, Evacuations(c).ListEvacuated(), ApiJson.Default.EvacuatedList)));
+        localApi.MapPost("/v1/evacuated/{id}/return", (RequestDelegate)(async c =>
+            await Write(c, await Evacuations(c).ReturnAsync((string)c.GetRouteValue("id")!, c.RequestAborted), ApiJson.Default.MigrationStatus)));
     }
+
+    private static Evacuations Evacuations(HttpContext context) => context.RequestServices.GetRequiredService<Evacuations>();
 
     private static MigrationIndex Index(HttpContext context) => context.RequestServices.GetRequiredService<MigrationIndex>();
 

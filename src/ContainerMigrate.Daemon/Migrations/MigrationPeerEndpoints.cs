@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using ContainerMigrate.Api;
 using ContainerMigrate.Daemon.Logging;
 using ContainerMigrate.Daemon.Peers;
 using ContainerMigrate.Migration;
@@ -35,6 +36,8 @@ internal static partial class MigrationPeerEndpoints
         Bulk(peerApi, BulkTransfer.Pages, (m, stream, token) => m.ReceivePagesAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Checkpoint, (m, stream, token) => m.ReceiveCheckpointAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Packets, (m, stream, token) => m.ReceivePacketsAsync(stream, token));
+        peerApi.MapPost(Root + "/{id}/return", (RequestDelegate)(c => AnswerAsync(c, async _ =>
+            await Write(c, await c.RequestServices.GetRequiredService<Evacuations>().SendBackAsync(Id(c), PeerOf(c), c.RequestAborted), ApiJson.Default.MigrationStatus))));
         Fetch(peerApi, HttpSourcePeer.FetchVerb, urgent: false);
         Fetch(peerApi, HttpSourcePeer.UrgentVerb, urgent: true);
     }

@@ -57,6 +57,9 @@ public sealed record CheckReport
 
     public long MemoryBytes { get; init; }
 
+    /// <summary>Memory that the destination has available now.</summary>
+    public long DestinationAvailableBytes { get; init; }
+
     public long WritableLayerBytes { get; init; }
 
     public long ImageBytesToSend { get; init; }
@@ -85,6 +88,9 @@ public sealed record MigrateRequest
     public string OnStall { get; init => field = value ?? "accept"; } = "accept";
 
     public bool DryRun { get; init; }
+
+    /// <summary>The host is being emptied: <c>ctmigrate return</c> brings the container back.</summary>
+    public bool Evacuation { get; init; }
 
     public IReadOnlyList<string> Skip { get; init => field = value ?? []; } = [];
 

@@ -16,6 +16,9 @@ public interface IContainerRuntime
     /// <summary>Containers known to the runtime that carry this name or id (or an unambiguous id prefix); empty when none.</summary>
     Task<IReadOnlyList<ContainerReference>> FindAsync(string nameOrId, CancellationToken cancellationToken);
 
+    /// <summary>All containers that run here, or are paused.</summary>
+    Task<IReadOnlyList<RunningContainer>> ListAsync(CancellationToken cancellationToken);
+
     /// <summary>
     /// Reads everything about a running or paused container.
     /// </summary>

@@ -34,6 +34,9 @@ public static class JournalKeys
     public const string Cgroup = "cgroup";
     public const string Paused = "paused";
 
+    /// <summary>True on the source: its host was being emptied.</summary>
+    public const string Evacuation = "evacuation";
+
     /// <summary>True: the rounds of pre-copy freeze the cgroup for moments, in which a daemon that dies leaves it frozen.</summary>
     public const string FreezesInRounds = "freezes_in_rounds";
 

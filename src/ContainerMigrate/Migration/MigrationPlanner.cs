@@ -120,6 +120,7 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
                 : estimate.StopAndCopyMs(container.Manifest),
             PredictedFrom = estimate.CountOf(mode == MigrationModes.StopAndCopy ? mode : MigrationModes.PreCopy),
             MemoryBytes = container.Manifest.MemoryBytes,
+            DestinationAvailableBytes = reply.Facts.AvailableMemoryBytes,
             WritableLayerBytes = container.Manifest.WritableLayerBytes,
             ImageBytesToSend = imageBytes,
             Mounts = MountSurvey.Report(container.Manifest),

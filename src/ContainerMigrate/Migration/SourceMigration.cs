@@ -211,6 +211,11 @@ public sealed partial class SourceMigration
             [JournalKeys.ContainerId] = container.Reference.Id,
             [JournalKeys.ContainerName] = container.Reference.Name,
         };
+        if (_request.Evacuation)
+        {
+            planned[JournalKeys.Evacuation] = true;
+        }
+
         DepartingVolumes.Note(planned, container, _environment.Directories, _request.KeepVolumes || plan.HasVolumeUsers);
         Step(MigrationPhase.Planned, "reserving on " + _peer.Name, planned);
         var reserved = await Guard("reserve", deadline, () => _peer.ReserveAsync(

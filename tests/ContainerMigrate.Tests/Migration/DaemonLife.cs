@@ -268,6 +268,9 @@ internal sealed class DaemonLife :
 
     public void Allow(string containerId) => Step("allow starts", () => _machine.Refused = false);
 
+    public Task<IReadOnlyList<RunningContainer>> ListAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<RunningContainer>>(_machine.Exists ? [new RunningContainer(new ContainerReference("docker", "c0ffee", "web"), new Dictionary<string, string>(), false)] : []);
+
     public Task<RuntimeStatus> GetStatusAsync(CancellationToken cancellationToken) => Task.FromResult(new RuntimeStatus(true, "28", "overlay2", ""));
 
     public Task<IReadOnlyList<ContainerReference>> FindAsync(string nameOrId, CancellationToken cancellationToken) =>

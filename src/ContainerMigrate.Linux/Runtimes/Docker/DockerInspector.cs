@@ -111,15 +111,25 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
     {
         var query = filters is null ? "" : "&filters=" + Uri.EscapeDataString(filters.ToJsonString());
         var list = await client.GetAsync("/containers/json?all=1" + query, cancellationToken) as JsonArray ?? [];
+        return [.. list.OfType<JsonNode>().Select(ReferenceOf)];
+    }
+
+    /// <summary>Containers that run or are paused.</summary>
+    public async Task<IReadOnlyList<RunningContainer>> ListRunningAsync(CancellationToken cancellationToken)
+    {
+        var list = await client.GetAsync("/containers/json", cancellationToken) as JsonArray ?? [];
         return
         [
-            .. list.OfType<JsonNode>().Select(c => new ContainerReference(
-                DockerRuntime.RuntimeName,
-                c.Text("Id"),
-                // Links give a container further names, /other/alias.
-                c.Texts("Names").Select(n => n.TrimStart('/')).FirstOrDefault(n => !n.Contains('/', StringComparison.Ordinal)) ?? c.Text("Id"))),
+            .. list.OfType<JsonNode>().Where(c => c.Text("State") is "running" or "paused").Select(c => new RunningContainer(
+                ReferenceOf(c), (c["Labels"] as JsonObject ?? []).ToDictionary(l => l.Key, l => l.Value.Text() ?? ""), c.Text("State") == "paused")),
         ];
     }
+
+    private static ContainerReference ReferenceOf(JsonNode container) => new(
+        DockerRuntime.RuntimeName,
+        container.Text("Id"),
+        // Links give a container further names, /other/alias.
+        container.Texts("Names").Select(n => n.TrimStart('/')).FirstOrDefault(n => !n.Contains('/', StringComparison.Ordinal)) ?? container.Text("Id"));
 
     /// <summary>What Docker executes for a health check (moby daemon/health.go).</summary>
     internal static IReadOnlyList<string> ProbeCommand(JsonNode? config)

@@ -73,6 +73,10 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
         _client.HasSocket ? await CallAsync("check", () => _inspector.FindAsync(nameOrId, cancellationToken)) : [];
 
     /// <inheritdoc/>
+    public async Task<IReadOnlyList<RunningContainer>> ListAsync(CancellationToken cancellationToken) =>
+        _client.HasSocket ? await CallAsync("list", () => _inspector.ListRunningAsync(cancellationToken)) : [];
+
+    /// <inheritdoc/>
     public async Task<SourceContainer> InspectAsync(ContainerReference reference, CancellationToken cancellationToken) =>
         (await CallAsync("check", () => _inspector.InspectRunningAsync(reference, [], cancellationToken))).Container;
 

@@ -66,6 +66,34 @@ public sealed class RuncRuntime : IContainerRuntime
     }
 
     /// <inheritdoc/>
+    public async Task<IReadOnlyList<RunningContainer>> ListAsync(CancellationToken cancellationToken)
+    {
+        var containers = new List<RunningContainer>();
+        foreach (var id in _options.Roots.Where(Directory.Exists).SelectMany(Directory.GetDirectories).Where(d => File.Exists(Path.Combine(d, "state.json"))).Select(d => Path.GetFileName(d)!).Distinct().Order(StringComparer.Ordinal))
+        {
+            if (await ReadStateAsync(id, cancellationToken) is { State: { Status: "running" or "paused" } state })
+            {
+                containers.Add(new RunningContainer(new ContainerReference(Name, id, id), await ReadAnnotationsAsync(state.Bundle, cancellationToken), state.Status == "paused"));
+            }
+        }
+
+        return containers;
+    }
+
+    private static async Task<IReadOnlyDictionary<string, string>> ReadAnnotationsAsync(string bundle, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var annotations = JsonNode.Parse(await File.ReadAllBytesAsync(Path.Combine(bundle, "config.json"), cancellationToken))?["annotations"] as JsonObject ?? [];
+            return annotations.Where(a => a.Value is JsonValue).ToDictionary(a => a.Key, a => a.Value!.ToString());
+        }
+        catch (Exception e) when (e is IOException or JsonException or InvalidOperationException)
+        {
+            return new Dictionary<string, string>(); // what is wrong with the bundle its check tells
+        }
+    }
+
+    /// <inheritdoc/>
     public async Task<SourceContainer> InspectAsync(ContainerReference reference, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(reference);
