@@ -7,13 +7,16 @@ namespace ContainerMigrate.Benchmarks;
 internal sealed record BenchmarkOptions
 {
     public const string Usage = """
-        usage: ContainerMigrate.Benchmarks [--quick | --memory MIB | --transport | --prediction | --tracking] [--runs N] [--tree DIR] [--output FILE]
+        usage: ContainerMigrate.Benchmarks [--quick | --memory MIB | --transport | --prediction | --tracking | --files] [--runs N] [--tree DIR] [--output FILE]
 
           --quick        the rows of 256 MiB, as many runs as fit into about 3 minutes
           --memory MIB   the rows of that size (64, 256, 1024, 4096), and nothing else
           --transport    pre-copy beside one plain TLS stream, and nothing else
           --prediction   predicted and measured pauses of 4 + N migrations, and nothing else
           --tracking     what a program loses while its memory is tracked, and nothing else
+          --files        a volume's first copy beside rsync and tar, and nothing else
+          --large MIB    its large file, 16 to 65536 (1024)
+          --small N      number of its small files, 1 to 1000000 (200000)
           --runs N       runs of each row, 1 to 99 (3); a row's median is shown
           --tree DIR     what `make install DESTDIR=DIR` made (artifacts/install)
           --output FILE  artifacts/bench.json
@@ -32,6 +35,15 @@ internal sealed record BenchmarkOptions
 
     /// <summary>Only what tracking costs.</summary>
     public bool Tracking { get; init; }
+
+    /// <summary>Only how fast files are moved.</summary>
+    public bool Files { get; init; }
+
+    /// <summary>Size of the one large file, in MiB.</summary>
+    public int LargeFileMib { get; init; } = 1024;
+
+    /// <summary>Number of small files.</summary>
+    public int SmallFiles { get; init; } = 200_000;
 
     /// <summary>Runs of each row, 1 to 99.</summary>
     public int Runs { get; init; } = 3;
@@ -63,6 +75,15 @@ internal sealed record BenchmarkOptions
                 case "--prediction":
                     options = options with { Prediction = true };
                     continue;
+                case "--files":
+                    options = options with { Files = true };
+                    continue;
+                case "--large" when int.TryParse(value, out var large) && large is >= 16 and <= 65536:
+                    options = options with { LargeFileMib = large };
+                    break;
+                case "--small" when int.TryParse(value, out var small) && small is >= 1 and <= 1_000_000:
+                    options = options with { SmallFiles = small };
+                    break;
                 case "--memory" when int.TryParse(value, out var memory) && BenchmarkPlan.Full(1).Rows.Any(r => r.MemoryMib == memory):
                     options = options with { MemoryMib = memory };
                     break;

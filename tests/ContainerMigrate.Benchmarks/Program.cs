@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using ContainerMigrate.Benchmarks;
 using ContainerMigrate.Benchmarks.Contenders;
+using ContainerMigrate.Benchmarks.Files;
 using ContainerMigrate.Benchmarks.Lab;
 using ContainerMigrate.Benchmarks.Prediction;
 using ContainerMigrate.Benchmarks.Results;
@@ -56,6 +57,10 @@ await using (var lab = new BenchmarkLab(options.InstallTree))
         {
             await new PredictionBenchmark(lab).RunAsync(PredictionBenchmark.Learning + options.Runs, runs, stop.Token);
         }
+        else if (options.Files)
+        {
+            await new FilesBenchmark(lab, options.LargeFileMib, options.SmallFiles).RunAsync(options.Runs, runs, stop.Token);
+        }
         else if (!options.Transport)
         {
             var runner = new BenchmarkRunner(
@@ -64,12 +69,12 @@ await using (var lab = new BenchmarkLab(options.InstallTree))
             await runner.RunAsync(options.MemoryMib is { } memory ? plan with { Rows = [.. plan.Rows.Where(r => r.MemoryMib == memory)] } : plan, runs, stop.Token);
         }
 
-        if (options is { Quick: false, Prediction: false, MemoryMib: null })
+        if (options is { Quick: false, Prediction: false, Files: false, MemoryMib: null })
         {
             await new TransportBenchmark(lab).RunAsync(options.Runs, runs, stop.Token);
         }
 
-        if (options is { Quick: false, Prediction: false, MemoryMib: null, Transport: false })
+        if (options is { Quick: false, Prediction: false, Files: false, MemoryMib: null, Transport: false })
         {
             await TrackingBenchmark.RunAsync(options.Runs, runs, stop.Token);
         }

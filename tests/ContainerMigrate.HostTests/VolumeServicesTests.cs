@@ -46,6 +46,34 @@ public sealed class VolumeServicesTests(LabFixture lab) : HostTest(lab), IClassF
         (await Client.RunAsync([.. redis, "lrange", "writes", "0", "-1"])).ShouldBe(string.Join('\n', Enumerable.Range(1, acknowledged)));
     }
 
+    [Fact]
+    public async Task MariaDbKeepsWhatItAcknowledgedAndItsTablesAreSound()
+    {
+        string[] sql = ["mariadb", "--skip-ssl", "-NBn", "-h", IPv4, "-u", "root", "test"];
+        await StartAsync("mariadb", "mariadata:/var/lib/mysql", [.. sql[..^1], "-e", """
+            CREATE DATABASE IF NOT EXISTS test; USE test; CREATE TABLE numbers (n int PRIMARY KEY) ENGINE=InnoDB;
+            CREATE TABLE accounts (id int PRIMARY KEY, balance int, filler char(200), KEY (balance, id)) ENGINE=InnoDB;
+            INSERT INTO accounts SELECT seq, 0, 'x' FROM seq_1_to_20000;
+            """]);
+        await using var writer = Client.Start(sql);
+        var writing = await Conversation.StartAsync(writer, n => $"INSERT INTO numbers VALUES ({n}); SELECT {n};");
+        await using var load = Client.Start("sh", "-c", $"while :; do echo 'UPDATE accounts SET balance = balance + 1 WHERE id = 1 + floor(rand() * 19999);'; done | {string.Join(' ', sql)}");
+
+        await MoveThereAndBackAsync("mariadb", "/var/lib/docker/volumes/mariadata/_data");
+
+        var acknowledged = await writing.EndAsync();
+        load.HasExited.ShouldBeFalse("the load's end before its time");
+        load.Interrupt();
+        writer.ErrorSoFar.ShouldBeEmpty();
+        (await Client.RunAsync([.. sql, "-e", "SELECT count(*), min(n), max(n) FROM numbers"])).ShouldBe($"{acknowledged}\t1\t{acknowledged}");
+        long.Parse(await Client.RunAsync([.. sql, "-e", "SELECT sum(balance) FROM accounts"])).ShouldBeGreaterThan(100);
+        await H1.RunAsync("docker", "restart", "mariadb");
+        await ShouldSucceedAsync([.. sql, "-e", "SELECT 1"]);
+        (await Client.RunAsync("mariadb-check", "--skip-ssl", "-h", IPv4, "-u", "root", "--check", "--extended", "test")).Split('\n').ShouldAllBe(l => l.EndsWith(" OK", StringComparison.Ordinal));
+        (await Client.RunAsync([.. sql, "-e", "CHECK TABLE numbers, accounts EXTENDED"])).Split('\n').ShouldAllBe(l => l.EndsWith("\tOK", StringComparison.Ordinal));
+        (await Client.RunAsync([.. sql, "-e", "SELECT count(*) FROM numbers"])).ShouldBe($"{acknowledged}", "after a restart");
+    }
+
     private async Task StartAsync(string service, string volume, IReadOnlyList<string> probe)
     {
         await H1.DockerRunAsync(service, "--network", "lan", "--ip", IPv4, "-v", volume, AppsImage.Name, $"/app/{service}");

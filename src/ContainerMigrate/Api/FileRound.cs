@@ -15,5 +15,8 @@ public sealed record FileRound
     /// <summary>Content of them.</summary>
     public long SentBytes { get; init; }
 
+    /// <summary>Of the look at them before.</summary>
+    public double ScanMs { get; init; }
+
     public double DurationMs { get; init; }
 }

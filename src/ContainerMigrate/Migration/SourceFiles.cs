@@ -52,13 +52,15 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
         for (var i = 0; i < MaxRounds && !late.IsCancellationRequested; i++)
         {
             progress.Say("looking for changed files");
+            var start = environment.Time.GetTimestamp();
             var found = await ScanAsync(isLast: false, cancellationToken);
+            var scanTime = environment.Time.GetElapsedTime(start);
             if (!found.HasChanged)
             {
                 return;
             }
 
-            var round = await SendAsync(found, cancellationToken);
+            var round = await SendAsync(found, scanTime, cancellationToken);
             if ((round.SentBytes <= NegligibleBytes && round.Entries <= NegligibleEntries) || round.SentBytes > WorthwhileShare * previous)
             {
                 return;
@@ -89,7 +91,7 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
         return found;
     }
 
-    private async Task<FileRound> SendAsync(TreeChanges found, CancellationToken cancellationToken)
+    private async Task<FileRound> SendAsync(TreeChanges found, TimeSpan scanTime, CancellationToken cancellationToken)
     {
         var start = environment.Time.GetTimestamp();
         var number = ++Rounds;
@@ -98,7 +100,7 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
             async (stream, inner, token) => sent = await _tree.SendAsync(stream, inner, token), cancellationToken);
         var round = new FileRound
         {
-            Number = number, ScannedEntries = found.Scanned, Entries = sent.Entries, SentBytes = sent.ContentBytes,
+            Number = number, ScannedEntries = found.Scanned, Entries = sent.Entries, SentBytes = sent.ContentBytes, ScanMs = Math.Round(scanTime.TotalMilliseconds, 1),
             DurationMs = Math.Round(environment.Time.GetElapsedTime(start).TotalMilliseconds, 1),
         };
         AheadBytes += sent.ContentBytes;

@@ -80,6 +80,15 @@ internal sealed record BenchmarkRun
     /// <summary>The one as a share of the other.</summary>
     public double? TlsShare { get; init; }
 
+    /// <summary>Seconds of a volume's first copy: see <see cref="Files.FilesBenchmark"/>.</summary>
+    public double? FirstCopyS { get; init; }
+
+    /// <summary>Seconds that another program took for the same, right before.</summary>
+    public double? OtherCopyS { get; init; }
+
+    /// <summary>What was sent again after 1 % of the blocks had been written, as a share of the first copy.</summary>
+    public double? LaterShare { get; init; }
+
     public override string ToString()
     {
         var text = string.Create(CultureInfo.InvariantCulture, $"{Tool} {MemoryMib} MiB, {DirtyMibS} MiB/s, run {Run}: ");

@@ -1,4 +1,5 @@
 using System.Globalization;
+using ContainerMigrate.Benchmarks.Files;
 using ContainerMigrate.Benchmarks.Prediction;
 using ContainerMigrate.Benchmarks.Tracking;
 using ContainerMigrate.Benchmarks.Transport;
@@ -14,12 +15,12 @@ internal static class ResultReport
 
     public static void Write(IReadOnlyList<BenchmarkRun> all)
     {
-        foreach (var line in TransportBenchmark.Report(all).Concat(PredictionBenchmark.Report(all)).Concat(TrackingBenchmark.Report(all)))
+        foreach (var line in TransportBenchmark.Report(all).Concat(PredictionBenchmark.Report(all)).Concat(TrackingBenchmark.Report(all)).Concat(FilesBenchmark.Report(all)))
         {
             Console.WriteLine(line);
         }
 
-        var runs = all.Where(r => r.Tool is not (TransportBenchmark.Tool or PredictionBenchmark.Tool or TrackingBenchmark.Tool)).ToList();
+        var runs = all.Where(r => r.Tool is not (TransportBenchmark.Tool or PredictionBenchmark.Tool or TrackingBenchmark.Tool or FilesBenchmark.Tool)).ToList();
         if (runs.Count == 0)
         {
             return;

@@ -103,7 +103,7 @@ public static class FireProgram
             note(files[name], to)
         def delete():
             name = pick()
-            if not movable(name) or len(files) < 40: return
+            if not movable(name) or len(files) < 60: return
             os.unlink(name)
             forget(name)
         def folder():
@@ -124,7 +124,7 @@ public static class FireProgram
                 folders.add(to + old[len(name):])
         def remove_folder():
             name = random.choice(sorted(folders))
-            if name == root or len(files) < 40: return
+            if name == root or len(files) < 60: return
             shutil.rmtree(name)
             for old in [n for n in files if n.startswith(name + "/")]: forget(old)
             for old in [f for f in folders if f == name or f.startswith(name + "/")]: folders.discard(old)

@@ -122,7 +122,7 @@ make_apps() {
   mount -t overlay overlay -o "lowerdir=$(entry small)/root,upperdir=$1/root,workdir=$1/work" "$1/merged"
   open_root "$1/merged"
   apt_in "$1/merged" update
-  apt_in "$1/merged" install openssh-server openssh-client vsftpd postgresql nodejs redis-server redis-tools nginx-light curl tcpdump iproute2 iputils-ping
+  apt_in "$1/merged" install openssh-server openssh-client vsftpd postgresql mariadb-server nodejs redis-server redis-tools nginx-light curl tcpdump iproute2 iputils-ping
   close_root "$1/merged"
   umount "$1/merged"
   rm -rf "$1/work" "$1/merged"
