@@ -80,8 +80,8 @@ test-host: build stage ## host tests, with both versions of Docker
 	tests/run host26 host28
 
 .PHONY: endurance
-endurance: build stage ## containers moved 50 times in a row under load; MOVES=N MEMORY=MiB DOCKER=26|28
-	CTM_MOVES=$(or $(MOVES),50) CTM_MEMORY=$(or $(MEMORY),64) DOCKER=$(or $(DOCKER),28) tests/run endurance
+endurance: build stage ## containers moved 50 times in a row under load; MOVES=N MEMORY=MiB SCALE=pgbench's DOCKER=26|28
+	CTM_MOVES=$(or $(MOVES),50) CTM_MEMORY=$(or $(MEMORY),64) CTM_PGBENCH_SCALE=$(or $(SCALE),4) DOCKER=$(or $(DOCKER),28) tests/run endurance
 
 .PHONY: test-vm
 test-vm: build stage ## with the kernel of Debian 12 (soft-dirty) in a virtual machine: tests of memory, unit and host

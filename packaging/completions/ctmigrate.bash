@@ -55,7 +55,7 @@ _ctmigrate() {
   case $verb in
     '') options+=' --version' operand=$verbs ;;
     check) options+=' --mode --on-stall --volume --skip --json' ;;&
-    migrate) options+=' --dry-run --mode --max-downtime --on-stall --volume --keep-volumes --skip --deadline --freeze-timeout --detach --json' ;;&
+    migrate) options+=' --dry-run --mode --max-downtime --on-stall --volume --keep-volumes --keep-dest --skip --deadline --freeze-timeout --detach --json' ;;&
     check | migrate)
       case $operands in
         0) operand=$(_ctmigrate_containers) ;;

@@ -27,13 +27,14 @@ public sealed class EnduranceTests(LabFixture lab) : HostTest(lab), IClassFixtur
 
     [Theory]
     [InlineData("docker")]
+    [InlineData("docker", "pgdata:/var/lib/postgresql")]
     [InlineData("runc")]
-    public async Task PostgresUnderLoadStaysConsistent(string runtime)
+    public async Task PostgresUnderLoadStaysConsistent(string runtime, params string[] volumes)
     {
         string[] psql = ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-h", LabContainer.IPv4, "-U", "postgres"];
-        var postgres = await LabContainer.StartAsync(H1, runtime, "postgres", AppsImage.Name, ["/app/postgres"]);
+        var postgres = await LabContainer.StartAsync(H1, runtime, "postgres", AppsImage.Name, ["/app/postgres"], volumes, []);
         await Eventually.BecomesTrueAsync("PostgreSQL answers", async () => (await Client.TryAsync([.. psql, "-c", "CREATE TABLE numbers (n int)"])).ExitCode == 0, Patience);
-        await Client.ShellAsync($"$(echo /usr/lib/postgresql/*/bin/pgbench) -h {LabContainer.IPv4} -U postgres -i -q -s 4 postgres");
+        await Client.ShellAsync($"$(echo /usr/lib/postgresql/*/bin/pgbench) -h {LabContainer.IPv4} -U postgres -i -q -s {Endurance.PgbenchScale} postgres");
         // Ends, with an error, when any of its connections does.
         await using var load = Client.Start("sh", "-c", $"exec $(echo /usr/lib/postgresql/*/bin/pgbench) -h {LabContainer.IPv4} -U postgres -n -c 4 -j 2 -T 36000 postgres");
         await using var writer = Client.Start(psql);

@@ -16,6 +16,7 @@ internal static class MigrateCommand
         var maxDowntime = Operands.DurationOption("--max-downtime", "The pause that more rounds of pre-copy are worth (default 300ms)");
         var volumes = Operands.Volumes();
         var keepVolumes = new Option<bool>("--keep-volumes") { Description = "Leave the source's copy of volumes and directories that go along where it is" };
+        var keepDest = new Option<bool>("--keep-dest") { Description = "If it fails, let HOST keep what has arrived of the files for a day: the next attempt sends only the rest" };
         var onStall = Operands.OnStall();
         var skip = Operands.Skip();
         var deadline = Operands.DurationOption("--deadline", "Give up when it has not been handed over after this long (default: the daemon's setting)");
@@ -25,7 +26,7 @@ internal static class MigrateCommand
         var json = CommandContext.JsonOption("Print one JSON object a line while it goes on, and a last one with the result");
         var command = new Command("migrate", "Move a running container to a paired host.")
         {
-            container, host, dryRun, mode, maxDowntime, onStall, volumes, keepVolumes, skip, deadline, freezeTimeout, detach, json,
+            container, host, dryRun, mode, maxDowntime, onStall, volumes, keepVolumes, keepDest, skip, deadline, freezeTimeout, detach, json,
         };
         context.SetAction(command, async (arguments, daemon, cancellationToken) =>
         {
@@ -39,6 +40,7 @@ internal static class MigrateCommand
                 DryRun = arguments.GetValue(dryRun),
                 Volumes = arguments.GetRequiredValue(volumes),
                 KeepVolumes = arguments.GetValue(keepVolumes),
+                KeepDestination = arguments.GetValue(keepDest),
                 Skip = arguments.GetRequiredValue(skip),
                 DeadlineSeconds = arguments.GetValue(deadline)?.TotalSeconds,
                 FreezeTimeoutSeconds = arguments.GetValue(freezeTimeout)?.TotalSeconds,

@@ -57,5 +57,9 @@ internal static class ErrorText
         }
 
         error.WriteLine($"  {OneLine.Of(verdict.Describe(status))}");
+        if (MigrationText.Kept(status) is { } kept)
+        {
+            error.WriteLine($"  {OneLine.Of(kept)}");
+        }
     }
 }

@@ -42,6 +42,11 @@ internal static class OutcomeJson
             outcome["failure"] = JsonSerializer.SerializeToNode(failure, ApiJson.Default.MigrationFailure);
         }
 
+        if (status.KeptBytes > 0)
+        {
+            outcome["kept_bytes"] = status.KeptBytes;
+        }
+
         if (status.Findings.Count > 0)
         {
             outcome["findings"] = JsonSerializer.SerializeToNode(status.Findings, ApiJson.Default.IReadOnlyListCheckFinding);

@@ -19,6 +19,9 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
     // Prepare and GO last as long as the restore does; the caller's own limits end them earlier.
     private static readonly TimeSpan RestoreTimeout = TimeSpan.FromMinutes(10);
 
+    // It reads all that it has kept.
+    private static readonly TimeSpan ListingTimeout = TimeSpan.FromHours(1);
+
     public string Name => name;
 
     public Task<PeerCheckReply> CheckAsync(PeerCheckRequest request, CancellationToken cancellationToken) =>
@@ -70,6 +73,22 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
         }
     }
 
+    public Task ReadKeptAsync(string migrationId, int tree, Func<Stream, CancellationToken, Task> read, CancellationToken cancellationToken) =>
+        ExchangeAsync(new HttpRequestMessage(HttpMethod.Get, PathOf(migrationId, FormattableString.Invariant($"kept/{tree}"))), async (response, token) =>
+        {
+            await using var content = await response.Content.ReadAsStreamAsync(token);
+            try
+            {
+                await read(content, token);
+            }
+            catch (InvalidDataException e)
+            {
+                throw new MigrationException(new MigrationFailure(name, "protocol", e.Message), e);
+            }
+
+            return true;
+        }, ListingTimeout, cancellationToken);
+
     private static string PathOf(string migrationId, string verb) => $"/peer/v1/migrations/{migrationId}/{verb}";
 
     private Task<TReply> PostAsync<TRequest, TReply>(
@@ -80,7 +99,10 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
         return ExchangeAsync(new HttpRequestMessage(HttpMethod.Post, path) { Content = content }, replyType, timeout, cancellationToken);
     }
 
-    private async Task<TReply> ExchangeAsync<TReply>(HttpRequestMessage request, JsonTypeInfo<TReply> replyType, TimeSpan timeout, CancellationToken cancellationToken)
+    private Task<TReply> ExchangeAsync<TReply>(HttpRequestMessage request, JsonTypeInfo<TReply> replyType, TimeSpan timeout, CancellationToken cancellationToken) =>
+        ExchangeAsync(request, async (response, token) => JsonSerializer.Deserialize(await ReadBoundedAsync(response.Content, token), replyType) ?? throw new JsonException("the answer is null"), timeout, cancellationToken);
+
+    private async Task<TReply> ExchangeAsync<TReply>(HttpRequestMessage request, Func<HttpResponseMessage, CancellationToken, Task<TReply>> read, TimeSpan timeout, CancellationToken cancellationToken)
     {
         using var owned = request;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -88,7 +110,6 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
         try
         {
             using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
-            var body = await ReadBoundedAsync(response.Content, limit.Token);
             if (response.StatusCode == HttpStatusCode.Forbidden)
             {
                 throw new MigrationException(new MigrationFailure(name, "connect", "it does not know this host", $"pair again: `ctmigrate hosts pair {name}`"));
@@ -96,10 +117,10 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
 
             if (!response.IsSuccessStatusCode)
             {
-                throw new MigrationException(ReadFailure(name, body, response.StatusCode));
+                throw new MigrationException(ReadFailure(name, await ReadBoundedAsync(response.Content, limit.Token), response.StatusCode));
             }
 
-            return JsonSerializer.Deserialize(body, replyType) ?? throw new JsonException("the answer is null");
+            return await read(response, limit.Token);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {

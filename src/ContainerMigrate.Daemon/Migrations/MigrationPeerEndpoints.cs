@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using ContainerMigrate.Api;
@@ -38,6 +39,12 @@ internal static partial class MigrationPeerEndpoints
         Bulk(peerApi, BulkTransfer.Packets, (m, stream, token) => m.ReceivePacketsAsync(stream, token));
         peerApi.MapPost(Root + "/{id}/return", (RequestDelegate)(c => AnswerAsync(c, async _ =>
             await Write(c, await c.RequestServices.GetRequiredService<Evacuations>().SendBackAsync(Id(c), PeerOf(c), c.RequestAborted), ApiJson.Default.MigrationStatus))));
+        peerApi.MapGet(Root + "/{id}/kept/{tree:int:min(0)}", (RequestDelegate)(c => AnswerAsync(c, m =>
+        {
+            var migration = m.Get(Id(c), PeerOf(c));
+            c.Response.ContentType = "application/octet-stream";
+            return migration.DescribeKeptAsync(int.Parse((string)c.GetRouteValue("tree")!, CultureInfo.InvariantCulture), c.Response.Body, c.RequestAborted);
+        })));
         Fetch(peerApi, HttpSourcePeer.FetchVerb, urgent: false);
         Fetch(peerApi, HttpSourcePeer.UrgentVerb, urgent: true);
     }

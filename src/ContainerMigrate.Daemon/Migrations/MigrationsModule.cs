@@ -40,6 +40,7 @@ internal sealed class MigrationsModule : IDaemonModule
         services.AddSingleton<INetworkFence, NftFence>();
         services.AddSingleton<IPacketKeeper, PacketKeeper>();
         services.AddSingleton<IDirectoryCopier>(_ => new DirectoryCopier());
+        services.AddSingleton<IKeptTrees>(p => new KeptTrees(options.StateDirectory, p.GetRequiredService<TimeProvider>(), p.GetRequiredService<ILogger<KeptTrees>>()));
         services.AddSingleton<IHostDirectories>(_ => new HostDirectories(options.BindRoots));
         services.AddSingleton<IContainerNetwork, ContainerNetwork>();
         services.AddSingleton<IAddressAnnouncer, AddressAnnouncer>();
@@ -56,6 +57,7 @@ internal sealed class MigrationsModule : IDaemonModule
         services.AddSingleton<Evacuations>();
         services.AddSingleton<IContainerAnnouncements, ContainerAnnouncements>();
         services.AddHostedService<MigrationRecovery>();
+        services.AddHostedService<KeptTreesSweep>();
     }
 
     public void MapLocalApi(IEndpointRouteBuilder localApi) => MigrationLocalEndpoints.Map(localApi);
@@ -98,6 +100,7 @@ internal sealed class MigrationsModule : IDaemonModule
             Network = services.GetRequiredService<IContainerNetwork>(),
             Copier = services.GetRequiredService<IDirectoryCopier>(),
             Files = new FileFollower(),
+            Kept = services.GetRequiredService<IKeptTrees>(),
             Directories = services.GetRequiredService<IHostDirectories>(),
             Tracker = services.GetRequiredService<IMemoryTracker>(),
             Arrivals = services.GetRequiredService<IMemoryArrivals>(),

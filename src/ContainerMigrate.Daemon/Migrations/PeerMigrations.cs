@@ -45,6 +45,13 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
             findings.Add(new CheckFinding(CheckNames.Runtime, CheckSeverity.Error, "", $"{runtime.Name} is not available: {status.Detail}", "`ctmigrate doctor` on that host says what is missing"));
         }
 
+        if (environment.Kept.Find(peer, request.Manifest.SourceId) is { } kept)
+        {
+            findings.Add(new CheckFinding(CheckNames.Disk, CheckSeverity.Information, "", $"{ByteSize.Format(kept.Bytes)} of its files are kept of an earlier attempt, until {kept.Until:yyyy-MM-dd HH:mm} UTC: what of them is still right is not sent again"));
+            // Its room is taken already.
+            mounts = [.. mounts.Select(m => m with { FreeBytes = m.FreeBytes + kept.Bytes })];
+        }
+
         return new PeerCheckReply(facts, [.. findings.Select(f => f with { Host = environment.HostName })], missing, CheckNames.All, mounts);
     }
 
@@ -56,6 +63,8 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
             throw new MigrationException("protocol", "migration id, epoch or lease is out of range");
         }
 
+        environment.Kept.Sweep();
+        var hasKept = environment.Kept.Find(peer, request.Manifest.SourceId) is not null;
         var check = await CheckAsync(new PeerCheckRequest(request.Manifest, request.SourceFacts, request.Skip, request.PostCopy), peer, cancellationToken);
         var imageBytes = check.MissingLayers.Count > 0 ? request.Manifest.Image?.SizeBytes ?? 0 : 0;
         var errors = check.Findings.Concat(HostComparison.Compare(request.SourceFacts with { Clock = check.Facts.Clock }, check.Facts, request.Manifest, imageBytes))
@@ -102,7 +111,7 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
         using var scope = _logger.BeginMigration(request.MigrationId);
         try
         {
-            await migration.ReserveAsync(check.MissingLayers.Count == 0, cancellationToken);
+            await migration.ReserveAsync(check.MissingLayers.Count == 0, request.KeepFiles, cancellationToken);
         }
         catch (Exception e) when (e is MigrationException or OperationCanceledException or IOException or InvalidOperationException)
         {
@@ -110,7 +119,7 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
             throw;
         }
 
-        return new ReserveReply(true, [.. check.Findings.Where(f => f.Severity != CheckSeverity.Error)], check.MissingLayers);
+        return new ReserveReply(true, [.. check.Findings.Where(f => f.Severity != CheckSeverity.Error)], check.MissingLayers, hasKept);
     }
 
     /// <summary>The migration if this peer may speak about it.</summary>

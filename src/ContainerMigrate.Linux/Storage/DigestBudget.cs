@@ -4,13 +4,13 @@ namespace ContainerMigrate.Linux.Storage;
 /// <param name="available">Bytes that they may take yet.</param>
 internal sealed class DigestBudget(long available)
 {
-    /// <summary>Bytes that the digests of one tree may take: enough for 256 GiB.</summary>
-    public const long All = 64 << 20;
+    /// <summary>Bytes that the digests of one tree may take: enough for 64 GiB.</summary>
+    public const long All = 128 << 20;
 
-    // Smaller ones are sent whole in about the time that it takes to compare them.
-    private const ulong MinFileLength = 4 * BlockDigests.BlockLength;
+    /// <summary>Smaller files are sent whole in about the time that it takes to compare them.</summary>
+    public const ulong MinFileLength = 256 << 10;
 
-    // 8 MiB of digests.
+    // 64 MiB of digests.
     private const ulong MaxFileLength = 32ul << 30;
 
     private long _left = available;

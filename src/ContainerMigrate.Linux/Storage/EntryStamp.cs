@@ -24,6 +24,8 @@ internal readonly record struct EntryStamp
         IsMountRoot = status.IsMountRoot;
     }
 
+    private EntryStamp(uint type) => Mode = (ushort)type;
+
     public ulong Inode { get; }
 
     public ulong Size { get; }
@@ -55,6 +57,10 @@ internal readonly record struct EntryStamp
 
     /// <summary>The entry itself, whatever has become of it.</summary>
     public (ulong Inode, long Born) Identity => (Inode, Born);
+
+    /// <summary>Of something of which nothing else is known.</summary>
+    /// <param name="type">One of <see cref="TreeAttributes"/>.</param>
+    public static EntryStamp OfKind(uint type) => new(type);
 
     // Wraps around after 584 years, which no two times of one entry are apart.
     private static long Nanoseconds(FileTime time) => unchecked((time.Seconds * 1_000_000_000) + time.Nanoseconds);

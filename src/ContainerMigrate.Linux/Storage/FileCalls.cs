@@ -32,6 +32,8 @@ internal static unsafe partial class FileCalls
     public const int SeekData = 3;
     public const int SeekHole = 4;
 
+    public const uint RenameNoReplace = 1; // RENAME_NOREPLACE
+
     public const int PunchHole = 0x03; // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
 
     public const uint StatisticsMask = 0x7FF | 0x800; // STATX_BASIC_STATS | STATX_BTIME
@@ -105,6 +107,9 @@ internal static unsafe partial class FileCalls
 
     [LibraryImport("libc", EntryPoint = "linkat", SetLastError = true)]
     public static partial int MakeLink(int fromDirectory, byte* from, int directory, byte* name, int flags);
+
+    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true)]
+    public static partial int Rename(int fromDirectory, byte* from, int directory, byte* name, uint flags);
 
     [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true)]
     public static partial int Unlink(int directory, byte* name, int flags);

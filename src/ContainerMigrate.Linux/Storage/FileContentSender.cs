@@ -6,6 +6,7 @@ namespace ContainerMigrate.Linux.Storage;
 /// <summary>Sends the content of regular files, straight from the page cache into the stream's blocks; holes stay holes.</summary>
 internal sealed class FileContentSender(TreeRecordWriter records, IProgress<long>? progress, CancellationToken cancellationToken)
 {
+    private readonly BlockWindow _window = new();
     private byte[]? _block;
 
     /// <summary>Content sent so far, holes left out.</summary>
@@ -47,12 +48,21 @@ internal sealed class FileContentSender(TreeRecordWriter records, IProgress<long
         var extents = new FileExtents(file, status);
         var (position, kept, hole) = (0L, 0L, 0L);
         var (start, end) = (0L, 0L); // of the piece of data at or behind the position
+        _window.Reset();
         while (position < extents.Size)
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (position >= end)
             {
                 extents.Find(position, out start, out end);
+            }
+
+            if (start <= position && _window.IsSame(file, blocks, position, end))
+            {
+                WriteHole(ref hole);
+                kept += BlockDigests.BlockLength;
+                position += BlockDigests.BlockLength;
+                continue;
             }
 
             var wanted = (int)Math.Min(BlockDigests.BlockLength, extents.Size - position);

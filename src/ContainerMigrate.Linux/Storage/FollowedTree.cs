@@ -4,7 +4,7 @@ namespace ContainerMigrate.Linux.Storage;
 
 /// <summary>
 /// A tree that is sent in rounds. Between two of them it keeps about 110 bytes for each entry, twice as much while it scans, and
-/// 256 KiB for each GiB of files that are written all the time.
+/// 2 MiB for each GiB of files that are written all the time.
 /// </summary>
 /// <param name="directory">Root of the tree.</param>
 /// <param name="findWriters">Who may write to it without a trace, from now on.</param>
@@ -24,6 +24,17 @@ internal sealed class FollowedTree(string directory, Func<DirectoryCursor, Conta
     /// <inheritdoc/>
     public Task<string?> FindObstacleAsync(CancellationToken cancellationToken) =>
         TreeTransfer.StartThread(() => FileSystemKind.FindObstacle(directory), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task TakeKeptAsync(Stream listing, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(listing);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var blocks = new BlockReader(stop.Token);
+        var read = TreeTransfer.StartThread(() => KeptListing.Read(blocks, maxEntries), stop.Token);
+        await TreeTransfer.CompleteBothAsync(read, blocks.PumpAsync(listing, stop.Token), stop);
+        _sent = await read;
+    }
 
     /// <inheritdoc/>
     public Task<TreeChanges> ScanAsync(bool isLast, CancellationToken cancellationToken) =>
@@ -65,7 +76,8 @@ internal sealed class FollowedTree(string directory, Func<DirectoryCursor, Conta
     // The memory that it would take is not bounded by anything else.
     private TreeChanges TooLarge(bool isLast)
     {
-        if (!_isFirst)
+        // What is sent whole goes into an empty directory.
+        if (!_isFirst || _sent.Count > 1)
         {
             throw new IOException($"{directory}: it has more than {maxEntries} entries by now");
         }

@@ -149,6 +149,7 @@ internal sealed class TreeChangeSender(
         {
             blocks = before[now[index].Before].Blocks!;
             sender.SendPatch(name, entry, status, blocks);
+            blocks = stamp.Size >= DigestBudget.MinFileLength ? blocks : null;
         }
         else
         {

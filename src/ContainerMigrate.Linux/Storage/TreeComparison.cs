@@ -96,7 +96,7 @@ internal sealed class TreeComparison(TreeSnapshot before, TreeSnapshot now, bool
 
         ref var old = ref before[entry.Before];
         return IsSame(entry) ? EntryAction.None
-            : old.Blocks is not null && entry.Stamp is { IsFile: true, IsMountRoot: false } && old.Stamp.Identity == entry.Stamp.Identity ? EntryAction.Patch
+            : old.Blocks is not null && entry.Stamp is { IsFile: true, IsMountRoot: false } && (old.IsKept || old.Stamp.Identity == entry.Stamp.Identity) ? EntryAction.Patch
             : EntryAction.Send;
     }
 

@@ -31,6 +31,9 @@ internal struct TreeEntry
 
     public EntryDoubt Doubt;
 
+    /// <summary>Left over from an earlier attempt: only its kind, and of a file its <see cref="Blocks"/>, are known.</summary>
+    public bool IsKept;
+
     /// <summary>Whether the destination has it.</summary>
     public bool IsSent;
 }

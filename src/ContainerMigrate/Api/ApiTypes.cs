@@ -100,6 +100,9 @@ public sealed record MigrateRequest
     /// <summary>The source's copy of volumes and directories that went along stays.</summary>
     public bool KeepVolumes { get; init; }
 
+    /// <summary>What has arrived of the files stays on the destination for a while when the migration fails, and the next attempt sends only the rest.</summary>
+    public bool KeepDestination { get; init; }
+
     /// <summary>Longest time, in seconds, for everything up to GO; null: the daemon's setting.</summary>
     public double? DeadlineSeconds { get; init; }
 
@@ -158,6 +161,9 @@ public sealed record MigrationStatus
     public MemoryArrival? PostCopy { get; init; }
 
     public MigrationFailure? Failure { get; init; }
+
+    /// <summary>Of a migration that failed: content of files that the destination keeps for the next attempt; 0 for none.</summary>
+    public long KeptBytes { get; init; }
 
     public IReadOnlyList<CheckFinding> Findings { get; init => field = value ?? []; } = [];
 

@@ -48,6 +48,9 @@ public static class JournalKeys
     public const string Claims = "claims";
     public const string VolumeDirectories = "volume_directories";
 
+    /// <summary>On the destination, true: what has arrived of the files is kept when the migration fails.</summary>
+    public const string KeepFiles = "keep_files";
+
     /// <summary>On the source: what is removed once the container has arrived.</summary>
     public const string DepartingVolumes = "departing_volumes";
     public const string DepartingDirectories = "departing_directories";

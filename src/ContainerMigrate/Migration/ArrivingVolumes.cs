@@ -64,6 +64,9 @@ internal sealed class ArrivingVolumes(MigrationEnvironment environment, IMigrati
         }
     }
 
+    /// <summary>Where each copied mount's files go, by its path in the container.</summary>
+    public IReadOnlyDictionary<string, string> DirectoriesByTarget => _copied.Zip(ReadDirectories()).ToDictionary(p => p.First.Target, p => p.Second);
+
     /// <summary>Where a tree goes.</summary>
     /// <param name="number">Its place in <see cref="ContainerManifest.GetCopiedMounts"/>.</param>
     /// <exception cref="InvalidDataException">There is none of that number.</exception>

@@ -37,6 +37,8 @@ public sealed record MigrationEnvironment
 
     public required IFileFollower Files { get; init; }
 
+    public required IKeptTrees Kept { get; init; }
+
     public required IHostDirectories Directories { get; init; }
 
     public required IMemoryTracker Tracker { get; init; }

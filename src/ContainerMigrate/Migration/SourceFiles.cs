@@ -34,6 +34,13 @@ internal sealed partial class SourceFiles(MigrationEnvironment environment, Sour
     /// <summary>Content that was left for the pause.</summary>
     public long InPauseBytes { get; private set; }
 
+    /// <summary>Builds on what the destination has kept of an earlier attempt.</summary>
+    public async Task TakeKeptAsync(IPeer peer, string migrationId, CancellationToken cancellationToken)
+    {
+        progress.Say("comparing with what is kept of the last attempt");
+        await _tree.TakeKeptAsync((tree, read) => peer.ReadKeptAsync(migrationId, tree, read, cancellationToken));
+    }
+
     /// <summary>Sends files while the container runs, until what changes meanwhile is little or does not become less.</summary>
     /// <param name="late">Set when the time for it has passed.</param>
     public async Task GoAheadAsync(CancellationToken late, CancellationToken cancellationToken)

@@ -219,7 +219,7 @@ public sealed partial class SourceMigration
         DepartingVolumes.Note(planned, container, _environment.Directories, _request.KeepVolumes || plan.HasVolumeUsers);
         Step(MigrationPhase.Planned, "reserving on " + _peer.Name, planned);
         var reserved = await Guard("reserve", deadline, () => _peer.ReserveAsync(
-            new ReserveRequest(_journal.MigrationId, _journal.Epoch, manifest, plan.Facts, _request.Skip, _environment.Limits.Lease.TotalSeconds, freezeTimeout.TotalSeconds, MayLeaveMemory(plan)), ahead.Token));
+            new ReserveRequest(_journal.MigrationId, _journal.Epoch, manifest, plan.Facts, _request.Skip, _environment.Limits.Lease.TotalSeconds, freezeTimeout.TotalSeconds, MayLeaveMemory(plan), _request.KeepDestination), ahead.Token));
         if (!reserved.Reserved)
         {
             _refused = true;
@@ -242,6 +242,11 @@ public sealed partial class SourceMigration
         // Half of the deadline at most: what is late then still has time to be handed over.
         using var late = new CancellationTokenSource(Deadline / 2, _environment.Time);
         var files = _files = new SourceFiles(_environment, _streams, container, Progress, _logger);
+        if (reserved.HasKept)
+        {
+            await Guard("pre-copy", deadline, () => files.TakeKeptAsync(_peer, _journal.MigrationId, ahead.Token));
+        }
+
         await Guard("pre-copy", deadline, () => files.GoAheadAsync(late.Token, ahead.Token));
         Progress.Say("waiting until the memory of its last move is in place");
         await Guard("pre-copy", deadline, () => _environment.Arrivals.WaitUntilFilledAsync(container.Reference.Id, ahead.Token));
@@ -372,7 +377,8 @@ public sealed partial class SourceMigration
 
         await new SourceRollback(_environment, _logger).RunAsync(_journal, CancellationToken.None);
         await (_packets?.DeliverHereAsync() ?? Task.CompletedTask);
-        var released = await ReleasePeerAsync(failure);
+        var state = await ReleasePeerAsync(failure);
+        var released = state is not null;
         if (!released && !cancelled && reason is MigrationException { InnerException: OperationCanceledException })
         {
             // More time would not have helped: it is the link or the host.
@@ -389,30 +395,29 @@ public sealed partial class SourceMigration
             LogUnexpected(e); // a restarted daemon does all of this again, which changes nothing
         }
 
-        Fail(failure, exitCode, plan.Container.Manifest.Paused, released ? "absent" : "unknown");
+        Fail(failure, exitCode, plan.Container.Manifest.Paused, released ? "absent" : "unknown", state?.KeptBytes ?? 0);
     }
 
-    private async Task<bool> ReleasePeerAsync(MigrationFailure failure)
+    private async Task<PeerState?> ReleasePeerAsync(MigrationFailure failure)
     {
         try
         {
             // Before GO the destination cannot run the container; if it does not hear this, its lease ends.
             using var limit = new CancellationTokenSource(AbortTimeout, _environment.Time);
-            await _peer.AbortAsync(_journal.MigrationId, new AbortRequest(_journal.Epoch, failure.ToString()), limit.Token);
-            return true;
+            return await _peer.AbortAsync(_journal.MigrationId, new AbortRequest(_journal.Epoch, failure.ToString()), limit.Token);
         }
         catch (Exception e) when (e is PeerUnreachableException or MigrationException or OperationCanceledException)
         {
             LogPeerNotTold(_peer.Name, e.Message);
-            return false;
+            return null;
         }
     }
 
-    private void Fail(MigrationFailure failure, int exitCode, bool paused, string destinationState = "absent") =>
+    private void Fail(MigrationFailure failure, int exitCode, bool paused, string destinationState = "absent", long keptBytes = 0) =>
         Progress.Update(s => s with
         {
             Phase = MigrationPhase.Aborted, Activity = "", Failure = failure, EndedAt = _environment.Time.GetUtcNow(), ExitCode = exitCode,
-            SourceState = paused ? "paused" : "running", DestinationState = destinationState,
+            SourceState = paused ? "paused" : "running", DestinationState = destinationState, KeptBytes = keptBytes,
         });
 
     private void Step(MigrationPhase phase, string activity, JsonObject? data)

@@ -28,6 +28,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private readonly ITimer _leaseTimer;
     private readonly ArrivingVolumes _volumes;
     private readonly ArrivingFiles _files;
+    private readonly KeptFiles _kept;
     private ITargetContainer? _container;
     private readonly ArrivingPackets _packets;
     private readonly PostCopyArrival _postCopy;
@@ -48,6 +49,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         _logger = logger;
         _packets = new ArrivingPackets(environment, logger);
         _volumes = new ArrivingVolumes(environment, journal, manifest);
+        _kept = new KeptFiles(environment, journal, manifest, peer, _volumes);
         _files = new ArrivingFiles(environment, _volumes, LimitOf(manifest.GetFileBytes()), LimitOf(manifest.LogBytes));
         _postCopy = new PostCopyArrival(environment, journal, peer, progress, logger);
         _activation = new TargetActivation(environment, journal, manifest, _packets, _postCopy, progress, logger);
@@ -70,9 +72,10 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
     /// <summary>Makes the container, not started, so that its name, addresses and writable layer exist before the source freezes.</summary>
     /// <param name="imageComplete">False when layers of its image are still to come; it is then made once they are here.</param>
+    /// <param name="keepFiles">What has arrived of its files is kept when it does not come.</param>
     /// <param name="cancellationToken">The peer went away.</param>
     /// <exception cref="MigrationException">It cannot be made.</exception>
-    public async Task ReserveAsync(bool imageComplete, CancellationToken cancellationToken)
+    public async Task ReserveAsync(bool imageComplete, bool keepFiles, CancellationToken cancellationToken)
     {
         using var use = await EnterAsync(cancellationToken);
         Step(MigrationPhase.Reserved, "reserved", new JsonObject
@@ -81,6 +84,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
             [JournalKeys.Runtime] = _manifest.Runtime,
             [JournalKeys.ContainerName] = _manifest.Name,
             [JournalKeys.Manifest] = JsonSerializer.SerializeToNode(_manifest, JournalJson.Default.ContainerManifest),
+            [JournalKeys.KeepFiles] = keepFiles,
         });
         if (imageComplete)
         {
@@ -110,6 +114,18 @@ public sealed partial class TargetMigration : IAsyncDisposable
             Expect(MigrationPhase.Reserved);
             return await ArrivingProbe.ReceiveAsync(_environment, CheckpointImages.ProbeIn(_journal.Directory), source, use.Token);
         });
+
+    /// <summary>Writes what is kept here of a tree since an earlier attempt.</summary>
+    /// <param name="tree">Number of a volume, or that of the layer.</param>
+    /// <param name="destination">Gets the list.</param>
+    /// <param name="cancellationToken">The peer went away.</param>
+    public async Task DescribeKeptAsync(int tree, Stream destination, CancellationToken cancellationToken)
+    {
+        using var use = await EnterAsync(cancellationToken);
+        Expect(MigrationPhase.Reserved);
+        Progress.Say("comparing what is kept of the last attempt");
+        await _kept.DescribeAsync(tree, _container ?? throw new MigrationException("protocol", "the image has not arrived"), destination, use.Token);
+    }
 
     /// <summary>Takes files while the container runs on the source: all of them, and later what has changed.</summary>
     public Task<StreamReply> ReceiveFilesAsync(Stream source, CancellationToken cancellationToken) =>
@@ -340,7 +356,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
     /// <summary>Where this side stands.</summary>
     public PeerState State() =>
-        new(_journal.Phase, _journal.Epoch, _activation.IsRunning, _container?.Id ?? "", _failure, _activation.Parts, _postCopy.State);
+        new(_journal.Phase, _journal.Epoch, _activation.IsRunning, _container?.Id ?? "", _failure, _activation.Parts, _postCopy.State, _kept.KeptBytes);
 
     /// <summary>After a restart of the daemon: finishes a committed migration, undoes any other.</summary>
     public async Task RecoverAsync(CancellationToken cancellationToken)
@@ -414,6 +430,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         // The id is only known now; a container that is made and not recorded is found by its migration id when the abort is redone.
         _journal.Append(MigrationPhase.Reserved, new JsonObject { [JournalKeys.ContainerId] = _container.Id });
         _volumes.Open(_container);
+        _kept.Adopt(_container);
     }
 
     // The runtime may not have answered when the daemon came up: nothing is decided about a container that was not looked at.
@@ -517,6 +534,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         await _files.EndAsync();
         if (_container is not null)
         {
+            _kept.Keep(_container);
             await _container.RemoveAsync(CancellationToken.None);
         }
 

@@ -18,6 +18,10 @@ public interface IPeer
     /// <summary>Streams what <paramref name="write"/> produces; returns when the peer has verified all of it.</summary>
     Task<StreamReply> SendAsync(string migrationId, BulkTransfer stream, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken);
 
+    /// <summary>Reads the list of what is kept there of a tree, as <see cref="Storage.IKeptTrees.DescribeAsync"/> writes it.</summary>
+    /// <param name="tree">Number of a volume, or <see cref="Storage.TreesFormat.LayerNumber"/>.</param>
+    Task ReadKeptAsync(string migrationId, int tree, Func<Stream, CancellationToken, Task> read, CancellationToken cancellationToken);
+
     Task<PrepareReply> PrepareAsync(string migrationId, PrepareRequest request, CancellationToken cancellationToken);
 
     Task<PeerState> GoAsync(string migrationId, GoRequest request, CancellationToken cancellationToken);

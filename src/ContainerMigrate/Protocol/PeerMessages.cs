@@ -25,11 +25,13 @@ public sealed record PeerCheckReply(
 /// <param name="LeaseSeconds">Without a message for that long, and before PREPARED, the destination gives up by itself.</param>
 /// <param name="FreezeTimeoutSeconds">Upper bound for everything between freeze and GO.</param>
 /// <param name="PostCopy">Memory may stay behind: the destination will have to reach the source.</param>
+/// <param name="KeepFiles">What has arrived of the files is kept when the migration fails.</param>
 public sealed record ReserveRequest(
-    string MigrationId, int Epoch, ContainerManifest Manifest, HostFacts SourceFacts, IReadOnlyList<string> Skip, double LeaseSeconds, double FreezeTimeoutSeconds, bool PostCopy = false);
+    string MigrationId, int Epoch, ContainerManifest Manifest, HostFacts SourceFacts, IReadOnlyList<string> Skip, double LeaseSeconds, double FreezeTimeoutSeconds, bool PostCopy = false, bool KeepFiles = false);
 
 /// <summary>Reserved, or refused with the findings that say why.</summary>
-public sealed record ReserveReply(bool Reserved, IReadOnlyList<CheckFinding> Findings, IReadOnlyList<string> MissingLayers);
+/// <param name="HasKept">Files of an earlier attempt are there: the source asks for a list of them before it sends any.</param>
+public sealed record ReserveReply(bool Reserved, IReadOnlyList<CheckFinding> Findings, IReadOnlyList<string> MissingLayers, bool HasKept = false);
 
 /// <summary>Answer to the end of a stream: what arrived and was verified.</summary>
 /// <param name="Packets">Of <see cref="BulkTransfer.Packets"/>: what became of them, and of those that were kept on the destination.</param>
@@ -54,7 +56,9 @@ public sealed record AbortRequest(int Epoch, string Reason);
 /// <param name="Phase"><see cref="MigrationPhase.Committed"/>, <see cref="MigrationPhase.Aborted"/>, ... ; <see cref="MigrationPhase.New"/> when it never heard of the migration.</param>
 /// <param name="Memory">What stayed behind, where something has.</param>
 /// <param name="Running">True once the runtime has said that the container runs.</param>
-public sealed record PeerState(MigrationPhase Phase, int Epoch, bool Running, string Detail, MigrationFailure? Failure = null, IReadOnlyDictionary<string, double>? Parts = null, MemoryArrival? Memory = null)
+/// <param name="KeptBytes">Content of files that is kept of a migration that failed.</param>
+public sealed record PeerState(
+    MigrationPhase Phase, int Epoch, bool Running, string Detail, MigrationFailure? Failure = null, IReadOnlyDictionary<string, double>? Parts = null, MemoryArrival? Memory = null, long KeptBytes = 0)
 {
     /// <summary>Of <see cref="Parts"/>, milliseconds: what the destination still did once the container ran.</summary>
     public const string AfterThePause = "afterwards";

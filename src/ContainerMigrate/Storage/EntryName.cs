@@ -8,6 +8,10 @@ public static class EntryName
 {
     private const int MaxShown = 200;
 
+    /// <summary>Whether it names an entry of a directory, and nothing elsewhere.</summary>
+    public static bool IsValid(ReadOnlySpan<byte> name) =>
+        name.Length is > 0 and <= TreeStreamFormat.MaxNameLength && !name.Contains((byte)'/') && !name.Contains((byte)0) && !name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8);
+
     /// <summary>Printable ASCII as it is, everything else as <c>\xNN</c>; a long name keeps its end.</summary>
     public static string Describe(ReadOnlySpan<byte> name)
     {

@@ -4,7 +4,7 @@ using ContainerMigrate.Containers;
 namespace ContainerMigrate.Storage;
 
 /// <summary>A container's writable layer and the volumes that go along with it, followed as one: a round is one stream (<see cref="TreesFormat"/>) with what has changed of any.</summary>
-internal sealed class FollowedTrees : IFollowedTree
+internal sealed class FollowedTrees
 {
     private readonly IReadOnlyList<Followed> _trees; // the layer is the last
 
@@ -25,7 +25,17 @@ internal sealed class FollowedTrees : IFollowedTree
         return _trees.All(t => t.Obstacle is not null) ? string.Join("; ", _trees.Select(t => t.Obstacle)) : null;
     }
 
-    /// <inheritdoc/>
+    /// <summary>Builds on what the destination has kept of each.</summary>
+    /// <param name="list">Asks for the list of one, by its number.</param>
+    public async Task TakeKeptAsync(Func<int, Func<Stream, CancellationToken, Task>, Task> list)
+    {
+        foreach (var tree in _trees)
+        {
+            await list(tree.Number ?? TreesFormat.LayerNumber, tree.Tree.TakeKeptAsync);
+        }
+    }
+
+    /// <inheritdoc cref="IFollowedTree.ScanAsync"/>
     public async Task<TreeChanges> ScanAsync(bool isLast, CancellationToken cancellationToken)
     {
         var scans = await Task.WhenAll(_trees.Select(async tree => tree.Found = isLast || tree.Obstacle is null ? await tree.Tree.ScanAsync(isLast, cancellationToken) : null));
@@ -34,7 +44,7 @@ internal sealed class FollowedTrees : IFollowedTree
         return new TreeChanges(found.Sum(f => f.Scanned), found.Sum(f => f.Entries), found.Sum(f => f.Bytes), isLast || found.Any(f => f.HasChanged));
     }
 
-    /// <inheritdoc/>
+    /// <inheritdoc cref="IFollowedTree.SendAsync"/>
     public async Task<CopyTotals> SendAsync(Stream destination, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(destination);

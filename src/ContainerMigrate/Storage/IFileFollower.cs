@@ -21,6 +21,11 @@ public interface IFollowedTree
     /// </summary>
     Task<string?> FindObstacleAsync(CancellationToken cancellationToken);
 
+    /// <summary>Builds on what the destination has kept of an earlier attempt, before the first scan. Content counts as sent where its digest is right, everything else is sent.</summary>
+    /// <param name="listing">What <see cref="IKeptTrees.DescribeAsync"/> wrote; hostile until checked.</param>
+    /// <exception cref="InvalidDataException">It is malformed or too large.</exception>
+    Task TakeKeptAsync(Stream listing, CancellationToken cancellationToken);
+
     /// <summary>Looks for what has changed since the scan before; costs some milliseconds for 1000 entries.</summary>
     /// <param name="isLast">True when the container is frozen: nothing is left to a later round.</param>
     /// <param name="cancellationToken">Leaves it unusable.</param>

@@ -16,4 +16,7 @@ internal static class TreesFormat
 
     /// <summary>A volume follows.</summary>
     public const byte Volume = 2;
+
+    /// <summary>Stands for the layer where trees are asked for by number; no volume has it.</summary>
+    public const int LayerNumber = ushort.MaxValue;
 }

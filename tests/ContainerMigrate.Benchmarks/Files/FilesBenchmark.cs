@@ -26,7 +26,7 @@ internal sealed class FilesBenchmark(BenchmarkLab lab, int largeMib, int smallFi
 
     private static readonly TimeSpan LastResort = TimeSpan.FromMinutes(10);
 
-    // Holds the file open, as databases do, and writes when it is told to: one page of 4 KiB in each of 1 % of the blocks of 64 KiB. Memory keeps the
+    // Holds the file open, as databases do, and writes when it is told to: one page of 4 KiB in each of 1 % of the blocks of 64 KiB, which others may call a block. Memory keeps the
     // migration busy between the rounds of files.
     private const string LargeProgram = """
         import os, random, sys, time

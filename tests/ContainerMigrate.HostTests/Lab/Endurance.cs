@@ -8,6 +8,9 @@ public static class Endurance
     /// <summary>MiB of memory of the programs that look after it.</summary>
     public static int MemoryMebibytes { get; } = Setting("CTM_MEMORY") ?? 64;
 
+    /// <summary>Scale of pgbench, 15 MB each.</summary>
+    public static int PgbenchScale { get; } = Setting("CTM_PGBENCH_SCALE") ?? 4;
+
     /// <summary>Moves in a row.</summary>
     /// <param name="usual">In a usual run.</param>
     public static int Moves(int usual) => Setting("CTM_MOVES") ?? usual;

@@ -12,6 +12,7 @@ using ContainerMigrate.Network;
 using ContainerMigrate.Storage;
 using ContainerMigrate.Volumes;
 using Microsoft.Extensions.Logging.Abstractions;
+using NSubstitute;
 
 namespace ContainerMigrate.Tests.Migration;
 
@@ -33,7 +34,7 @@ internal sealed class DaemonLife :
         Environment = new MigrationEnvironment
         {
             HostName = machine.Name, Limits = limits, Runtimes = [this], Checkpoints = this, Freezer = this, Cpu = this, Fence = this, Packets = machine.Packets, Announcer = this, Network = this,
-            Copier = this, Files = this, Directories = new MachineDirectories(this, machine), Tracker = this, Arrivals = this, FrozenMemory = new LeftMemory(machine), Sources = new LinkedSource(this), Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Pauses = Pauses, Refusals = this, Time = time,
+            Copier = this, Files = this, Kept = Substitute.For<IKeptTrees>(), Directories = new MachineDirectories(this, machine), Tracker = this, Arrivals = this, FrozenMemory = new LeftMemory(machine), Sources = new LinkedSource(this), Pages = this, Logs = this, Host = this, Journals = new MemoryJournalStore(this, machine), Pauses = Pauses, Refusals = this, Time = time,
         };
         Index = new MigrationIndex(time);
         Arrivals = new PeerMigrations(Environment, Index, NullLoggerFactory.Instance);

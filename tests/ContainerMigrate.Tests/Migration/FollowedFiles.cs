@@ -14,6 +14,8 @@ internal sealed class FollowedFiles(DaemonLife life) : IFollowedTree
 
     public Task<string?> FindObstacleAsync(CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
+    public Task TakeKeptAsync(Stream listing, CancellationToken cancellationToken) => throw new NotSupportedException();
+
     public static bool IsLast(byte[] content) => content.AsSpan().SequenceEqual(Rest);
 
     /// <summary>One tree of a stream, which others may follow.</summary>

@@ -70,6 +70,9 @@ internal sealed class LinkedPeer(DaemonLife caller, Func<DaemonLife?> other) : I
     public Task<PeerState> AbortAsync(string migrationId, AbortRequest request, CancellationToken cancellationToken) =>
         CallAsync("abort", m => m.AbortAsync(migrationId, CallerName, Copy(request, PeerJson.Default.AbortRequest)), PeerJson.Default.PeerState, cancellationToken);
 
+    public Task ReadKeptAsync(string migrationId, int tree, Func<Stream, CancellationToken, Task> read, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("nothing is kept");
+
     public Task<PeerState> GetStateAsync(string migrationId, CancellationToken cancellationToken) =>
         CallAsync("state", m => Task.FromResult(m.State(migrationId, CallerName)), PeerJson.Default.PeerState, cancellationToken);
 
