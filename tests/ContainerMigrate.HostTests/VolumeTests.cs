@@ -175,6 +175,50 @@ public sealed partial class VolumeTests(LabFixture lab) : HostTest(lab)
         (await H1.ShellAsync("cat /srv/left/file /srv/fresh/file")).ShouldBe("mine\nmine", "nothing of it has gone");
     }
 
+    [Theory]
+    [InlineData("docker", "/srv/app/state:/state", "/srv/app/site.conf:/etc/site.conf:ro")]
+    [InlineData("runc", "/srv/app/state:/state")]
+    public async Task SingleFilesGoAlong(string runtime, params string[] volumes)
+    {
+        AtTheEnd(() => CrawlingLink.EndAsync(H1));
+        await H1.ShellAsync("mkdir /srv/app; cd /srv/app; echo setting >site.conf; head -c 16M /dev/urandom >state; chown 77:88 state; chmod 640 state; echo other >other");
+        const string Write = """
+            import os, time
+            state = os.open("/state", os.O_RDWR)
+            number = 0
+            while True:
+                number += 1
+                os.pwrite(state, b"%08d" % number, 0)
+                time.sleep(0.02)
+            """;
+        await LabContainer.StartAsync(H1, runtime, Container, "ctm-small:1", ["python3", "-c", Write], volumes, []);
+        var there = await H2.LeftoversAsync();
+        await H2.ShellAsync("mkdir -p /srv/app; echo another >/srv/app/state");
+        var refused = await H1.MigrateAsync(Container, H2);
+        refused.ExitCode.ShouldBe(10);
+        refused.ErrorLines.ShouldContain(l => l.StartsWith("ctmigrate: h2: mounts: /state: /srv/app/state is another one here", StringComparison.Ordinal));
+        await H2.RunAsync("rm", "-r", "/srv/app");
+        await using (var held = await HoldAsync())
+        {
+            (await H2.RunAsync("stat", "-c", "%s", "/srv/app/state")).ShouldBe("0", "until all of it has arrived");
+            held.Interrupt();
+            (await held.EndAsync()).ShouldHaveBeenCancelled("pre-copy");
+        }
+
+        await ShouldBeAsBeforeAsync(H2, there);
+        await CrawlingLink.EndAsync(H1);
+        foreach (var (from, to) in ((LabHost, LabHost)[])[(H1, H2), (H2, H1)])
+        {
+            var rest = await from.ShellAsync("tail -c +9 /srv/app/state | sha256sum");
+            (await from.MigrateAsync(Container, to)).ShouldBeDone();
+            (await to.ShellAsync("tail -c +9 /srv/app/state | sha256sum; stat -c '%u %g %a %h' /srv/app/state")).ShouldBe($"{rest}\n77 88 640 1");
+            var number = int.Parse(await to.RunAsync("head", "-c", "8", "/srv/app/state"), System.Globalization.CultureInfo.InvariantCulture);
+            await Eventually.BecomesTrueAsync("it goes on writing there", async () => int.Parse(await to.RunAsync("head", "-c", "8", "/srv/app/state"), System.Globalization.CultureInfo.InvariantCulture) > number);
+            (await to.ShellAsync("ls -A /srv/app")).ShouldBe(to == H1 ? "other\nsite.conf\nstate" : volumes.Length == 1 ? "state" : "site.conf\nstate");
+            (await from.ShellAsync("ls /srv/app/state 2>/dev/null || true")).ShouldBeEmpty("what the container wrote to goes with it");
+        }
+    }
+
     [Fact]
     public async Task StorageThatBothHostsSeeStaysWhereItIs()
     {

@@ -9,7 +9,8 @@ namespace ContainerMigrate.Linux.Storage;
 /// <param name="directory">Root of the tree.</param>
 /// <param name="findWriters">Who may write to it without a trace, from now on.</param>
 /// <param name="maxEntries">A tree with more is sent whole, by the last round.</param>
-internal sealed class FollowedTree(string directory, Func<DirectoryCursor, ContainerWriters> findWriters, int maxEntries = FollowedTree.MaxEntries) : IFollowedTree
+/// <param name="only">Nothing but the entry of that name belongs to it; null: everything.</param>
+internal sealed class FollowedTree(string directory, Func<DirectoryCursor, ContainerWriters> findWriters, int maxEntries = FollowedTree.MaxEntries, byte[]? only = null) : IFollowedTree
 {
     /// <summary>220 MB of memory.</summary>
     public const int MaxEntries = 2_000_000;
@@ -61,7 +62,7 @@ internal sealed class FollowedTree(string directory, Func<DirectoryCursor, Conta
     private TreeChanges Scan(bool isLast, CancellationToken cancellationToken)
     {
         using var cursor = new DirectoryCursor(directory);
-        _found = _isTooLarge ? null : TreeScanner.Run(cursor, _sent.Count, maxEntries, cancellationToken);
+        _found = _isTooLarge ? null : TreeScanner.Run(cursor, _sent.Count, maxEntries, cancellationToken, only);
         if (_found is null)
         {
             return TooLarge(isLast);

@@ -6,12 +6,26 @@ internal static class TreeScanner
     /// <param name="cursor">At the root.</param>
     /// <param name="expected">About how many entries there are.</param>
     /// <param name="maxEntries">More than these are not kept.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <param name="only">Name of the one entry of the root that counts, which is no directory; null: all.</param>
     /// <returns>Null when there are too many entries.</returns>
     /// <exception cref="IOException">Something cannot be read; the message names it.</exception>
-    public static TreeSnapshot? Run(DirectoryCursor cursor, int expected, int maxEntries, CancellationToken cancellationToken)
+    public static TreeSnapshot? Run(DirectoryCursor cursor, int expected, int maxEntries, CancellationToken cancellationToken, byte[]? only = null)
     {
         var snapshot = new TreeSnapshot(expected);
         snapshot.AddRoot(new EntryStamp(cursor.Root.GetStatus(cursor.Describe([]))));
+        if (only is not null)
+        {
+            snapshot.BeginChildren(0);
+            if (cursor.TryGetStatus(only, out var status))
+            {
+                snapshot.AddChild(only, new EntryStamp(status));
+            }
+
+            snapshot.EndChildren(0);
+            return snapshot;
+        }
+
         ReadDirectory(snapshot, 0, cursor, maxEntries);
         var levels = new Stack<(int Directory, int Next)>();
         levels.Push((0, 0));

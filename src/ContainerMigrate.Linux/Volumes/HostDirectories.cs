@@ -104,9 +104,50 @@ public sealed class HostDirectories(IReadOnlyList<string> roots) : IHostDirector
     }
 
     /// <inheritdoc/>
+    public DirectoryClaim PlanFile(string path, string stageName)
+    {
+        path = path.TrimEnd('/');
+        var stage = Path.Combine(Path.GetDirectoryName(path)!, stageName);
+        return PathStatus.Read(path, follow: false) is null && PathStatus.Read(stage, follow: false) is null
+            ? new DirectoryClaim { Path = path, FirstMade = FirstMissing(path), Stage = stage }
+            : throw new IOException($"{path} exists, or {stage}");
+    }
+
+    /// <inheritdoc/>
+    public DirectoryClaim Arrived(DirectoryClaim claim)
+    {
+        ArgumentNullException.ThrowIfNull(claim);
+        return PathStatus.Read(Path.Combine(claim.Arrival, Path.GetFileName(claim.Path)), follow: false) is { Type: TreeAttributes.RegularFile, Links: 1 } status
+            ? claim with { ArrivedInode = status.Inode, ArrivedBornNanoseconds = Born(status) }
+            : throw new InvalidDataException($"no file has arrived for {claim.Path}");
+    }
+
+    /// <inheritdoc/>
+    public void Place(DirectoryClaim claim)
+    {
+        ArgumentNullException.ThrowIfNull(claim);
+        if (!StagedFiles.IsOurs(claim))
+        {
+            throw new IOException($"{claim.Path} has just been changed by somebody else");
+        }
+
+        File.Move(Path.Combine(claim.Arrival, Path.GetFileName(claim.Path)), claim.Path, overwrite: true);
+    }
+
+    /// <inheritdoc/>
     public DirectoryClaim Make(DirectoryClaim claim)
     {
         ArgumentNullException.ThrowIfNull(claim);
+        if (claim.Stage.Length > 0)
+        {
+            foreach (var parent in Parents(claim).Reverse())
+            {
+                MakeDirectory(parent, mayExist: true);
+            }
+
+            return StagedFiles.Make(claim);
+        }
+
         if (claim.FirstMade.Length == 0)
         {
             return IsOurs(claim) && KindOf(claim.Path, PathStatus.Read(claim.Path, follow: false)) == PlaceKind.EmptyDirectory
@@ -132,6 +173,13 @@ public sealed class HostDirectories(IReadOnlyList<string> roots) : IHostDirector
     public void Undo(DirectoryClaim claim)
     {
         ArgumentNullException.ThrowIfNull(claim);
+        if (claim.Stage.Length > 0)
+        {
+            StagedFiles.Remove(claim);
+            _ = Parents(claim).All(TryRemove);
+            return;
+        }
+
         if (IsOurs(claim))
         {
             DirectoryCleaner.Empty(claim.Path);
@@ -166,6 +214,7 @@ public sealed class HostDirectories(IReadOnlyList<string> roots) : IHostDirector
     public void Settle(DirectoryClaim claim)
     {
         ArgumentNullException.ThrowIfNull(claim);
+        StagedFiles.RemoveStage(claim);
         if (claim.Aside.Length > 0 && Directory.Exists(claim.Aside))
         {
             DirectoryCleaner.Empty(claim.Aside);
@@ -177,14 +226,23 @@ public sealed class HostDirectories(IReadOnlyList<string> roots) : IHostDirector
     public DirectoryClaim? Identify(string path)
     {
         path = path.TrimEnd('/');
-        return IsAllowed(path) && PathStatus.Read(path, follow: false) is { Type: TreeAttributes.Directory } status ? Claim(path, status) : null;
+        return IsAllowed(path) && PathStatus.Read(path, follow: false) is { Type: TreeAttributes.Directory or TreeAttributes.RegularFile } status
+            ? Claim(path, status) with { IsFile = status.Type == TreeAttributes.RegularFile }
+            : null;
     }
 
     /// <inheritdoc/>
     public void Remove(DirectoryClaim claim)
     {
         ArgumentNullException.ThrowIfNull(claim);
-        if (IsAllowed(claim.Path) && IsOurs(claim))
+        if (claim.IsFile)
+        {
+            if (IsAllowed(claim.Path) && StagedFiles.IsOurs(claim))
+            {
+                File.Delete(claim.Path);
+            }
+        }
+        else if (IsAllowed(claim.Path) && IsOurs(claim))
         {
             DirectoryCleaner.Empty(claim.Path);
             _ = TryRemove(claim.Path);
@@ -224,7 +282,7 @@ public sealed class HostDirectories(IReadOnlyList<string> roots) : IHostDirector
 
     private static DirectoryClaim Claim(string path, FileStatus status) => new() { Path = path, Inode = status.Inode, BornNanoseconds = Born(status) };
 
-    private static long Born(FileStatus status) => (status.BirthTime.Value.Seconds * 1_000_000_000) + status.BirthTime.Value.Nanoseconds;
+    internal static long Born(FileStatus status) => (status.BirthTime.Value.Seconds * 1_000_000_000) + status.BirthTime.Value.Nanoseconds;
 
     // From the directory's parent up to what was missing first.
     private static IEnumerable<string> Parents(DirectoryClaim claim)

@@ -45,6 +45,9 @@ public sealed record MountDescription(string Kind, string Source, string Target,
     /// <summary>Its files go along.</summary>
     public bool IsCopied => HasFiles && Action is VolumeActions.Copy or VolumeActions.Replace;
 
+    /// <summary>It is one file of the host, not a directory.</summary>
+    public bool IsFile => Kind == "bind" && Content == PlaceKind.File;
+
     /// <summary>The destination gets a place of the container's own for it.</summary>
     public bool IsMade => IsCopied || (HasFiles && Action == VolumeActions.Empty);
 

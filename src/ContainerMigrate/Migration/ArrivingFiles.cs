@@ -61,6 +61,7 @@ internal sealed class ArrivingFiles(MigrationEnvironment environment, ArrivingVo
     public async Task<StreamReply> ReceiveRestAsync(ITargetContainer? container, Stream source, CancellationToken aborted, CancellationToken cancellationToken)
     {
         var reply = await ReceiveAsync(container, source, cancellationToken);
+        volumes.Place();
         // Not awaited: what the runtime does before it needs the images goes on while they arrive.
         _begun = container!.BeginAsync(aborted);
         return reply;

@@ -36,7 +36,11 @@ internal sealed class ArrivingVolumes(MigrationEnvironment environment, IMigrati
             foreach (var mount in made)
             {
                 var directory = mount.Kind == "bind" ? mount.Source : facts.First(f => f.Target == mount.Target).Directory;
-                if (directory.Length > 0)
+                if (mount is { IsFile: true, IsCopied: true })
+                {
+                    claims.Add(environment.Directories.PlanFile(directory, $".ctmigrate-{journal.MigrationId}-{claims.Count}"));
+                }
+                else if (directory.Length > 0)
                 {
                     claims.Add(environment.Directories.Plan(directory, mount.Action == VolumeActions.Replace ? $".ctmigrate-{journal.MigrationId}" : null));
                 }
@@ -60,7 +64,8 @@ internal sealed class ArrivingVolumes(MigrationEnvironment environment, IMigrati
     {
         if (_copied.Count > 0)
         {
-            journal.Append(MigrationPhase.Reserved, new JsonObject { [JournalKeys.VolumeDirectories] = new JsonArray([.. _copied.Select(m => (JsonNode)container.MountDirectories[m.Target])]) });
+            var stages = ReadClaims().Where(c => c.Stage.Length > 0).ToDictionary(c => c.Path, c => c.Arrival);
+            journal.Append(MigrationPhase.Reserved, new JsonObject { [JournalKeys.VolumeDirectories] = new JsonArray([.. _copied.Select(m => (JsonNode)(stages.GetValueOrDefault(m.Source) ?? container.MountDirectories[m.Target]))]) });
         }
     }
 
@@ -71,6 +76,23 @@ internal sealed class ArrivingVolumes(MigrationEnvironment environment, IMigrati
     /// <param name="number">Its place in <see cref="ContainerManifest.GetCopiedMounts"/>.</param>
     /// <exception cref="InvalidDataException">There is none of that number.</exception>
     public string DirectoryOf(int number) => ReadDirectories() is var all && number < all.Count ? all[number] : throw new InvalidDataException($"there is no volume {number}");
+
+    /// <summary>Puts single files into their places, once all has arrived and before the runtime mounts them.</summary>
+    /// <exception cref="InvalidDataException">One has not arrived.</exception>
+    /// <exception cref="IOException">A place is not free any more.</exception>
+    public void Place()
+    {
+        var claims = ReadClaims();
+        if (claims.Any(c => c.Stage.Length > 0))
+        {
+            claims = [.. claims.Select(c => c.Stage.Length > 0 ? environment.Directories.Arrived(c) : c)];
+            Note(claims, MigrationPhase.Receiving);
+            foreach (var claim in claims.Where(c => c.Stage.Length > 0))
+            {
+                environment.Directories.Place(claim);
+            }
+        }
+    }
 
     /// <summary>Makes what has arrived durable.</summary>
     public async Task SyncAsync(CancellationToken cancellationToken)
@@ -99,8 +121,8 @@ internal sealed class ArrivingVolumes(MigrationEnvironment environment, IMigrati
         }
     }
 
-    private void Note(IReadOnlyList<DirectoryClaim> claims) =>
-        journal.Append(MigrationPhase.Reserved, new JsonObject { [JournalKeys.Claims] = JsonSerializer.SerializeToNode(claims, JournalJson.Default.IReadOnlyListDirectoryClaim) });
+    private void Note(IReadOnlyList<DirectoryClaim> claims, MigrationPhase phase = MigrationPhase.Reserved) =>
+        journal.Append(phase, new JsonObject { [JournalKeys.Claims] = JsonSerializer.SerializeToNode(claims, JournalJson.Default.IReadOnlyListDirectoryClaim) });
 
     private IReadOnlyList<DirectoryClaim> ReadClaims() =>
         journal.Value(JournalKeys.Claims) is { } node ? node.Deserialize(JournalJson.Default.IReadOnlyListDirectoryClaim) ?? [] : [];

@@ -13,7 +13,7 @@ namespace ContainerMigrate.Migration;
 /// </summary>
 internal sealed partial class DepartingVolumes(MigrationEnvironment environment, ILogger logger)
 {
-    /// <summary>What is to be removed later, for the journal: nothing that somebody else has mounted, or that lies where nothing is removed.</summary>
+    /// <summary>What is to be removed later, for the journal: nothing that somebody else has mounted, or that lies where nothing is removed, nor a file that the container could not write to.</summary>
     /// <param name="keep">All of it stays.</param>
     public static void Note(JsonObject record, SourceContainer container, IHostDirectories directories, bool keep)
     {
@@ -24,7 +24,7 @@ internal sealed partial class DepartingVolumes(MigrationEnvironment environment,
         }
 
         record[JournalKeys.DepartingVolumes] = new JsonArray([.. going.Where(m => m.Kind == "volume").Select(m => (JsonNode)m.Source)]);
-        IReadOnlyList<DirectoryClaim> claims = [.. going.Where(m => m.Kind == "bind").Select(m => directories.Identify(m.Source)).OfType<DirectoryClaim>()];
+        IReadOnlyList<DirectoryClaim> claims = [.. going.Where(m => m.Kind == "bind" && !(m.IsFile && m.ReadOnly)).Select(m => directories.Identify(m.Source)).OfType<DirectoryClaim>()];
         record[JournalKeys.DepartingDirectories] = JsonSerializer.SerializeToNode(claims, JournalJson.Default.IReadOnlyListDirectoryClaim);
     }
 

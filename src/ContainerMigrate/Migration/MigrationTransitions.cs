@@ -22,7 +22,8 @@ public static class MigrationTransitions
     {
         [MigrationPhase.New] = [MigrationPhase.Reserved, MigrationPhase.Aborted],
         [MigrationPhase.Reserved] = [MigrationPhase.Reserved, MigrationPhase.Receiving, MigrationPhase.Aborted],
-        [MigrationPhase.Receiving] = [MigrationPhase.Prepared, MigrationPhase.Aborted],
+        // Again: single files get their places.
+        [MigrationPhase.Receiving] = [MigrationPhase.Receiving, MigrationPhase.Prepared, MigrationPhase.Aborted],
         [MigrationPhase.Prepared] = [MigrationPhase.Committed, MigrationPhase.Aborted],
         // Again: the container stands still, or goes on, since the source cannot be asked for its memory.
         [MigrationPhase.Committed] = [MigrationPhase.Committed, MigrationPhase.Done],

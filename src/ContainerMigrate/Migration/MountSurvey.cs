@@ -28,7 +28,7 @@ internal sealed class MountSurvey(MigrationEnvironment environment)
             described.Add(container.MountDirectories.TryGetValue(mount.Target, out var directory)
                 ? mount with
                 {
-                    Content = environment.Directories.Look(directory, followLink: true).Kind,
+                    Content = KindOf(directory),
                     Fingerprint = mount is { ReadOnly: true, Action: VolumeActions.Auto } ? await environment.Directories.FingerprintAsync(directory, cancellationToken) ?? "" : "",
                 }
                 : mount);
@@ -71,6 +71,10 @@ internal sealed class MountSurvey(MigrationEnvironment environment)
             {
                 var size = await environment.Copier.MeasureAsync(directory, cancellationToken);
                 mounts[i] = mounts[i] with { Bytes = size.ContentBytes, Entries = size.Entries };
+            }
+            else if (mounts[i] is { IsCopied: true, IsFile: true } && new FileInfo(mounts[i].Source) is { Exists: true } file)
+            {
+                mounts[i] = mounts[i] with { Bytes = file.Length, Entries = 1 };
             }
         }
 
@@ -115,6 +119,10 @@ internal sealed class MountSurvey(MigrationEnvironment environment)
 
         return users;
     }
+
+    // A link to a file would travel as a link.
+    private PlaceKind KindOf(string path) =>
+        environment.Directories.Look(path, followLink: true).Kind is var kind && kind == PlaceKind.File && environment.Directories.Look(path, followLink: false).Kind != PlaceKind.File ? PlaceKind.Other : kind;
 
     private string LeaveToken(SourceContainer container, MountDescription mount, List<(string Directory, string Token)> left)
     {

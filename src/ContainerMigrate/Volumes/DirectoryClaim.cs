@@ -1,6 +1,6 @@
 namespace ContainerMigrate.Volumes;
 
-/// <summary>A directory that a migration fills on its destination. Goes into the journal before anything is made, and again once it is.</summary>
+/// <summary>A directory that a migration fills on its destination, or a single file that it brings. Goes into the journal before anything is made, and again once it is.</summary>
 public sealed record DirectoryClaim
 {
     public required string Path { get; init; }
@@ -22,6 +22,24 @@ public sealed record DirectoryClaim
 
     /// <inheritdoc cref="Mode"/>
     public uint Group { get; init; }
+
+    /// <summary>
+    /// Of a single file: a directory beside it, of the migration's own. It holds a further name of the empty file that is made at the path, so that this one is known, and the directory
+    /// in which the file arrives (<see cref="Arrival"/>). Empty for a directory.
+    /// </summary>
+    public string Stage { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Of a single file that has arrived, before it gets its place: as <see cref="Inode"/>.</summary>
+    public ulong ArrivedInode { get; init; }
+
+    /// <inheritdoc cref="ArrivedInode"/>
+    public long ArrivedBornNanoseconds { get; init; }
+
+    /// <summary>What is to be removed later is a file.</summary>
+    public bool IsFile { get; init; }
+
+    /// <summary>Where files arrive that go into this place.</summary>
+    public string Arrival => Stage.Length > 0 ? System.IO.Path.Combine(Stage, "arrived") : Path;
 
     /// <summary>Where what was there has been put; empty when nothing was.</summary>
     public string Aside { get; init => field = value ?? ""; } = "";

@@ -26,6 +26,19 @@ public interface IHostDirectories
     /// <exception cref="IOException">There is something else.</exception>
     DirectoryClaim Plan(string path, string? asideName);
 
+    /// <summary>The same for a single file; there must be nothing.</summary>
+    /// <param name="stageName">Name of a directory in the same one, which must not be there either.</param>
+    /// <exception cref="IOException">There is something.</exception>
+    DirectoryClaim PlanFile(string path, string stageName);
+
+    /// <summary>Says which file has arrived for a claim; does nothing.</summary>
+    /// <exception cref="InvalidDataException">None has, or something else.</exception>
+    DirectoryClaim Arrived(DirectoryClaim claim);
+
+    /// <summary>Puts the file that has arrived into its place.</summary>
+    /// <exception cref="IOException">Somebody else has something there by now.</exception>
+    void Place(DirectoryClaim claim);
+
     /// <summary>Does it.</summary>
     /// <returns>With the identity of what was made.</returns>
     /// <exception cref="IOException">It cannot be made, or somebody else was quicker.</exception>
@@ -38,7 +51,7 @@ public interface IHostDirectories
     /// <summary>Removes what was put aside. Idempotent.</summary>
     void Settle(DirectoryClaim claim);
 
-    /// <summary>The identity of a directory that is to be removed later.</summary>
+    /// <summary>The identity of a directory or file that is to be removed later.</summary>
     /// <returns>Null when it is not one that may be removed: outside of the allowed places, behind a symbolic link, or none.</returns>
     DirectoryClaim? Identify(string path);
 

@@ -41,9 +41,11 @@ public static class MountComparison
             return ($"containers from elsewhere may not use {mount.Source} here", $"if they shall: add {Path.GetDirectoryName(mount.Source)} to bind_roots in /etc/ctmigrate/ctmigrated.json there; there must be no symbolic link on the way");
         }
 
-        var isFree = fact.Kind is PlaceKind.Missing or PlaceKind.EmptyDirectory;
+        var isFree = fact.Kind == PlaceKind.Missing || (fact.Kind == PlaceKind.EmptyDirectory && !mount.IsFile);
         return mount.Action switch
         {
+            VolumeActions.Copy when mount.IsFile && !isFree => (
+                $"{mount.Source} is another one here: it is not replaced", $"remove it there, or --volume {mount.Name}=skip uses it as it is"),
             VolumeActions.Copy or VolumeActions.Empty when !isFree => (
                 $"{Described(mount)} exists here and is not empty: it is not replaced",
                 $"--volume {mount.Name}=replace puts it aside and removes it after the move; --volume {mount.Name}=skip uses it as it is"),

@@ -60,11 +60,15 @@ public static class MountDecisions
                 yield return Error($"{mount.Target} is a mount of kind '{mount.Kind}', which is not known", null);
             }
 
-            if (mount is { HasFiles: true, Action: VolumeActions.Auto } || (mount.IsMade && mount.Content is not (PlaceKind.Directory or PlaceKind.EmptyDirectory)))
+            if (mount is { IsFile: true, IsMade: true, Action: not VolumeActions.Copy })
+            {
+                yield return Error($"{mount.Target} is {mount.Source} of this host, a file: '{mount.Action}' is for directories", $"--volume {mount.Name}=copy where the destination has none there, or skip to use what is there");
+            }
+            else if (mount is { HasFiles: true, Action: VolumeActions.Auto } || (mount is { IsMade: true, IsFile: false } && mount.Content is not (PlaceKind.Directory or PlaceKind.EmptyDirectory)))
             {
                 yield return Error(
-                    $"{mount.Target} is {mount.Source} of this host, which is no directory: it is neither the same on the destination nor can it go along",
-                    $"put the same file there, or --volume {mount.Name}=skip to use what is there");
+                    $"{mount.Target} is {mount.Source} of this host, which is no directory or file: it is neither the same on the destination nor can it go along",
+                    $"put the same there, or --volume {mount.Name}=skip to use what is there");
             }
             else if (mount.IsMade && mount.Kind == "volume" && (mount.Driver != "local" || mount.HasDriverOptions))
             {
@@ -90,7 +94,7 @@ public static class MountDecisions
     private static string Choose(MountDescription mount, MountFacts? facts) =>
         facts is { SeesToken: true } ? VolumeActions.Shared
         : mount.Fingerprint.Length > 0 && facts is { IsIdentical: true } ? VolumeActions.Same
-        : mount.Content is PlaceKind.Directory or PlaceKind.EmptyDirectory ? VolumeActions.Copy
+        : mount.IsFile || mount.Content is PlaceKind.Directory or PlaceKind.EmptyDirectory ? VolumeActions.Copy
         : VolumeActions.Auto;
 
     private static CheckFinding Error(string message, string? hint) => new(CheckNames.Mounts, CheckSeverity.Error, "", message, hint);

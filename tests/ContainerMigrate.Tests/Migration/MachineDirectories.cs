@@ -20,6 +20,12 @@ internal sealed class MachineDirectories(DaemonLife life, Machine machine) : IHo
 
     public DirectoryClaim Plan(string path, string? asideName) => new() { Path = path, FirstMade = path };
 
+    public DirectoryClaim PlanFile(string path, string stageName) => throw new NotSupportedException();
+
+    public DirectoryClaim Arrived(DirectoryClaim claim) => throw new NotSupportedException();
+
+    public void Place(DirectoryClaim claim) => throw new NotSupportedException();
+
     public DirectoryClaim Make(DirectoryClaim claim)
     {
         life.Step("make directory", () => machine.Directories.Add(claim.Path));

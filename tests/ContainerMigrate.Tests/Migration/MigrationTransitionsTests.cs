@@ -17,7 +17,7 @@ public sealed class MigrationTransitionsTests
 
     private static readonly HashSet<(MigrationPhase From, MigrationPhase To)> Destination =
     [
-        (New, Reserved), (New, Aborted), (Reserved, Reserved), (Reserved, Receiving), (Reserved, Aborted), (Receiving, Prepared), (Receiving, Aborted),
+        (New, Reserved), (New, Aborted), (Reserved, Reserved), (Reserved, Receiving), (Reserved, Aborted), (Receiving, Receiving), (Receiving, Prepared), (Receiving, Aborted),
         (Prepared, Committed), (Prepared, Aborted), (Committed, Committed), (Committed, Done),
     ];
 

@@ -23,6 +23,53 @@ public sealed class HostDirectoriesTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
+    public void SingleFileGetsItsPlaceAndLosesItAgain()
+    {
+        var claim = _directories.PlanFile(In("deep/down/file"), ".stage");
+        var made = _directories.Make(claim);
+        File.Exists(In("deep/down/file")).ShouldBeTrue();
+        Should.Throw<InvalidDataException>(() => _directories.Arrived(made)).Message.ShouldContain("no file has arrived");
+        File.CreateSymbolicLink(Path.Combine(made.Arrival, "file"), "/etc/passwd");
+        Should.Throw<InvalidDataException>(() => _directories.Arrived(made));
+        File.Delete(Path.Combine(made.Arrival, "file"));
+        File.WriteAllText(Path.Combine(made.Arrival, "file"), "arrived");
+        var arrived = _directories.Arrived(made);
+
+        _directories.Place(arrived);
+
+        File.ReadAllText(In("deep/down/file")).ShouldBe("arrived");
+        _directories.Undo(arrived);
+        Directory.Exists(In("deep")).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void SingleFileOfSomebodyElseStays(bool noted)
+    {
+        var claim = _directories.PlanFile(In("file"), ".stage");
+        var made = _directories.Make(claim);
+        File.Delete(In("file"));
+        File.WriteAllText(In("file"), "theirs");
+        Should.Throw<IOException>(() => _directories.Place(made));
+
+        _directories.Undo(noted ? made : claim);
+
+        File.ReadAllText(In("file")).ShouldBe("theirs");
+        Directory.Exists(In(".stage")).ShouldBeFalse();
+        Should.Throw<IOException>(() => _directories.PlanFile(In("file"), ".stage"));
+    }
+
+    [Fact]
+    public void SingleFileThatNobodyHasNotedIsRemoved()
+    {
+        var claim = _directories.PlanFile(In("file"), ".stage");
+        _directories.Make(claim);
+        _directories.Undo(claim);
+        Directory.EnumerateFileSystemEntries(_root).ShouldBeEmpty();
+    }
+
+    [Fact]
     public void SaysWhatIsThere()
     {
         File.WriteAllText(In("file"), "");

@@ -46,7 +46,7 @@ public sealed class MountDecisionsTests
         ActionsOf(MountDecisions.Complete([Volume, Bind, ReadOnly], [Fact(Volume) with { SeesToken = true }, Fact(Bind), Fact(ReadOnly) with { IsIdentical = true }])).ShouldBe(["shared", "copy", "same"]);
         ActionsOf(MountDecisions.Complete([Volume with { Action = VolumeActions.Copy }], [Fact(Volume) with { SeesToken = true }])).ShouldBe(["copy"], "the operator's word");
         ActionsOf(MountDecisions.Complete([ReadOnly with { Fingerprint = "" }], [Fact(ReadOnly) with { IsIdentical = true }])).ShouldBe(["copy"], "nobody has compared");
-        ActionsOf(MountDecisions.Complete([Bind with { Content = PlaceKind.File }], [Fact(Bind)])).ShouldBe(["auto"]);
+        ActionsOf(MountDecisions.Complete([Bind with { Content = PlaceKind.Other }], [Fact(Bind)])).ShouldBe(["auto"]);
     }
 
     [Fact]
@@ -63,12 +63,26 @@ public sealed class MountDecisionsTests
         Check(Volume with { Driver = "nfs", Action = VolumeActions.Copy }).Single().ShouldSatisfyAllConditions(f => f.Message.ShouldContain("driver nfs"), f => f.Hint!.ShouldContain("--volume data=shared"));
         Check(Volume with { HasDriverOptions = true, Action = VolumeActions.Copy }).Single().Message.ShouldContain("with options");
         Check(Volume with { HasDriverOptions = true, Action = VolumeActions.Shared }).ShouldBeEmpty();
-        Check(Bind with { Content = PlaceKind.File }).Single().Message.ShouldContain("no directory");
+        Check(Bind with { Content = PlaceKind.Other }).Single().Message.ShouldContain("no directory or file");
+        Check(Bind with { Content = PlaceKind.File, Action = VolumeActions.Copy }).ShouldBeEmpty();
+        Check(Bind with { Content = PlaceKind.File, Action = VolumeActions.Replace }).Single().Message.ShouldContain("'replace' is for directories");
         Check(new MountDescription("image", "x", "/x", true)).Single().Message.ShouldContain("kind 'image'");
         Check(Bind with { Action = VolumeActions.Copy }, Bind with { Source = "/srv/web/inner", Target = "/inner", Action = VolumeActions.Copy }).Single().Message.ShouldContain("/srv/web/inner lies within /srv/web");
         var users = new Dictionary<string, string> { ["/data"] = "other" };
         MountDecisions.Check([Volume with { Action = VolumeActions.Copy }], users).Single().Message.ShouldContain("in use by container other");
         MountDecisions.Check([Volume with { Action = VolumeActions.Shared }], users).ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(PlaceKind.Missing, null)]
+    [InlineData(PlaceKind.EmptyDirectory, "another one")]
+    [InlineData(PlaceKind.File, "another one")]
+    public void SingleFileGoesOnlyWhereNothingIs(PlaceKind kind, string? problem)
+    {
+        var mount = Bind with { Content = PlaceKind.File };
+        ActionsOf(MountDecisions.Complete([mount], [Fact(mount) with { Kind = kind }])).ShouldBe(["copy"]);
+        mount = mount with { Action = VolumeActions.Copy };
+        Compare(mount, Fact(mount) with { Kind = kind }).Select(f => f.Message.Contains(problem ?? "", StringComparison.Ordinal)).ShouldBe(problem is null ? [] : [true]);
     }
 
     [Theory]
