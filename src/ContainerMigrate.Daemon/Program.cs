@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using ContainerMigrate.Api;
 using ContainerMigrate.Daemon;
 using ContainerMigrate.Daemon.Configuration;
+using ContainerMigrate.Daemon.Faults;
 using ContainerMigrate.Daemon.Logging;
 using ContainerMigrate.Daemon.Migrations;
 using ContainerMigrate.Daemon.TtyRelay;
@@ -42,12 +43,14 @@ try
         options = options with { StateDirectory = stateDirectory };
     }
 
+    var faults = FaultPoints.ReadRules(Environment.GetEnvironmentVariable(FaultPoints.Variable), arguments.AllowFaults);
+
     using var state = StateDirectory.Open(options);
     await using var logger = DaemonLogging.Create(options);
     using var host = DaemonHost.Build(
         options,
         logging => logging.AddProvider(new SerilogLoggerProvider(logger)),
-        new MigrationsModule());
+        new MigrationsModule(faults));
     await host.RunAsync();
     return ExitCodes.Done;
 }

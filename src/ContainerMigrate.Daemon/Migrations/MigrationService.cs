@@ -19,6 +19,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
     private readonly Identity.DaemonIdentity _identity;
     private readonly ILoggerFactory _loggers;
     private readonly ILogger _logger;
+    private readonly Faults.FaultPoints? _faults;
     private readonly MigrationPlanner _planner;
     private readonly CancellationTokenSource _shutdown = new();
     private readonly ConcurrentDictionary<string, CancellationTokenSource> _cancels = new(StringComparer.Ordinal);
@@ -27,7 +28,8 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
     private int _disposed;
 
     public MigrationService(
-        MigrationEnvironment environment, MigrationIndex index, PeerDirectory peers, PeerHttpClientFactory clients, Identity.DaemonIdentity identity, ILoggerFactory loggers)
+        MigrationEnvironment environment, MigrationIndex index, PeerDirectory peers, PeerHttpClientFactory clients, Identity.DaemonIdentity identity, ILoggerFactory loggers,
+        Faults.FaultPoints? faults = null)
     {
         _environment = environment;
         _index = index;
@@ -35,6 +37,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
         _clients = clients;
         _identity = identity;
         _loggers = loggers;
+        _faults = faults;
         _logger = loggers.CreateLogger<MigrationService>();
         _planner = new MigrationPlanner(environment);
     }
@@ -138,7 +141,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
         Run(journal.MigrationId, progress, () =>
         {
             LogRecovering(journal.Phase);
-            var peer = _peers.FindByName(peerName) is { } known ? new HttpPeer(peerName, _clients.GetClient(known)) : null;
+            var peer = _peers.FindByName(peerName) is { } known ? Connect(known) : null;
             return new SourceRecovery(_environment, _loggers.CreateLogger<SourceRecovery>()).RunAsync(journal, peer, progress, _shutdown.Token);
         });
     }
@@ -217,7 +220,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
         }
     }
 
-    private HttpPeer PeerOf(string host)
+    private IPeer PeerOf(string host)
     {
         if (string.Equals(host, _environment.HostName, StringComparison.OrdinalIgnoreCase) || host is "localhost" or "127.0.0.1" or "::1")
         {
@@ -231,7 +234,13 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
 
         return peer.Fingerprint == _identity.Fingerprint
             ? throw Refused($"{host} is this host: the container is here already")
-            : new HttpPeer(peer.Name, _clients.GetClient(peer));
+            : Connect(peer);
+    }
+
+    private IPeer Connect(Peer peer)
+    {
+        var http = new HttpPeer(peer.Name, _clients.GetClient(peer));
+        return _faults is null ? http : _faults.Wrap<IPeer>(http);
     }
 
     private void End(MigrationProgress progress, MigrationPlan plan, bool dryRun)

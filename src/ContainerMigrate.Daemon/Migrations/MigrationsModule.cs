@@ -1,5 +1,6 @@
 using ContainerMigrate.Containers;
 using ContainerMigrate.Daemon.Configuration;
+using ContainerMigrate.Daemon.Faults;
 using ContainerMigrate.Daemon.LocalApi;
 using ContainerMigrate.Daemon.Peers;
 using ContainerMigrate.Host;
@@ -25,13 +26,24 @@ using ContainerMigrate.Volumes;
 namespace ContainerMigrate.Daemon.Migrations;
 
 /// <summary>Composes the engine with the adapters and puts migrations on both APIs.</summary>
-internal sealed class MigrationsModule : IDaemonModule
+/// <param name="faults">Armed fault points; null in every daemon but those of tests.</param>
+internal sealed class MigrationsModule(FaultRules? faults = null) : IDaemonModule
 {
     public void AddServices(IServiceCollection services, DaemonOptions options)
     {
         services.AddSingleton<IProcessRunner, ProcessRunner>();
         services.AddSingleton(_ => new RestoreLayout(options.StateDirectory));
-        services.AddSingleton<IJournalStore>(p => new FileJournalStore(options.StateDirectory, p.GetRequiredService<TimeProvider>()));
+        if (faults is not null)
+        {
+            services.AddSingleton(faults);
+            services.AddSingleton<FaultPoints>();
+        }
+
+        services.AddSingleton(p =>
+        {
+            IJournalStore store = new FileJournalStore(options.StateDirectory, p.GetRequiredService<TimeProvider>());
+            return p.GetService<FaultPoints>() is { } points ? new FaultyJournalStore(store, points) : store;
+        });
         services.AddSingleton<MigrationIndex>();
         services.AddSingleton<ICheckpointEngine>(p => new RuncCheckpointEngine(
             p.GetRequiredService<IProcessRunner>(), p.GetRequiredService<RestoreLayout>(), options.StateDirectory, p.GetRequiredService<ILogger<RuncCheckpointEngine>>()));
@@ -86,7 +98,7 @@ internal sealed class MigrationsModule : IDaemonModule
     {
         var options = services.GetRequiredService<DaemonOptions>();
         var layout = services.GetRequiredService<RestoreLayout>();
-        return new MigrationEnvironment
+        var environment = new MigrationEnvironment
         {
             HostName = options.HostName,
             Limits = new MigrationLimits { FreezeTimeout = options.FreezeTimeout, Deadline = options.Deadline, Lease = options.Lease, BandwidthBitsPerSecond = options.BandwidthBitsPerSecond },
@@ -114,5 +126,27 @@ internal sealed class MigrationsModule : IDaemonModule
             Refusals = new StartRefusal(layout),
             Time = services.GetRequiredService<TimeProvider>(),
         };
+        return services.GetService<FaultPoints>() is { } points ? WithFaults(environment, points) : environment;
     }
+
+    private static MigrationEnvironment WithFaults(MigrationEnvironment environment, FaultPoints points) => environment with
+    {
+        Runtimes = [.. environment.Runtimes.Select(points.Wrap)],
+        Checkpoints = points.Wrap(environment.Checkpoints),
+        Freezer = points.Wrap(environment.Freezer),
+        Cpu = points.Wrap(environment.Cpu),
+        Fence = points.Wrap(environment.Fence),
+        Packets = points.Wrap(environment.Packets),
+        Announcer = points.Wrap(environment.Announcer),
+        Network = points.Wrap(environment.Network),
+        Copier = points.Wrap(environment.Copier),
+        Files = points.Wrap(environment.Files),
+        Directories = points.Wrap(environment.Directories),
+        Tracker = points.Wrap(environment.Tracker),
+        Arrivals = points.Wrap(environment.Arrivals),
+        Sources = points.Wrap(environment.Sources),
+        Pages = points.Wrap(environment.Pages),
+        Logs = points.Wrap(environment.Logs),
+        Refusals = points.Wrap(environment.Refusals),
+    };
 }

@@ -71,9 +71,10 @@ public sealed class TextFormTests
     [Fact]
     public void CommandLineTakesItsArgumentsInBothForms()
     {
-        CommandLine.Parse(["--config", "/a", "--state-dir=/b"]).ShouldBe(new CommandLine("/a", "/b", false, false));
+        CommandLine.Parse(["--config", "/a", "--state-dir=/b"]).ShouldBe(new CommandLine("/a", "/b", false, false, false));
         CommandLine.Parse(["--version"]).ShowVersion.ShouldBeTrue();
         CommandLine.Parse(["--help"]).ShowHelp.ShouldBeTrue();
+        CommandLine.Parse(["--allow-faults"]).AllowFaults.ShouldBeTrue();
     }
 
     [Theory]

@@ -62,6 +62,33 @@ public sealed class DaemonProcessTests : IDisposable
         error.ShouldBe($"<3>ctmigrated: {configuration}: \"peer_port\": 99999 is not allowed; it must be a port number from 1 to 65535\n");
     }
 
+    [Theory]
+    [InlineData("peer.Go:before=kill", "--allow-faults")]
+    [InlineData("peer.Gone:before=kill", "source.record.Committed", "--allow-faults")]
+    public async Task FaultsEndTheStartUnlessTheyAreAllowedAndKnown(string faults, string said, params string[] arguments)
+    {
+        using var daemon = Start(arguments, ("CTMIGRATED_FAULTS", faults));
+
+        var (exitCode, error) = await EndAsync(daemon);
+
+        exitCode.ShouldBe(2);
+        error.ShouldContain("CTMIGRATED_FAULTS");
+        error.ShouldContain(said);
+    }
+
+    [Fact]
+    public async Task AnArmedDaemonStarts()
+    {
+        using var systemd = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        systemd.Bind(new UnixDomainSocketEndPoint(_directory.File("notify")));
+        using var daemon = Start(["--allow-faults"], ("NOTIFY_SOCKET", _directory.File("notify")), ("CTMIGRATED_FAULTS", "peer.Go:before=kill"));
+
+        (await ReceiveAsync(systemd)).ShouldBe("READY=1");
+
+        daemon.Kill();
+        await EndAsync(daemon);
+    }
+
     [Fact]
     public async Task SecondDaemonOnTheSameStateIsRefused()
     {
