@@ -32,12 +32,13 @@ daemon_pid() {
 daemon_start() {
   local host=$1 i
   daemon_pid "$host" >/dev/null && return
-  # As systemd would make the folders of the unit. The shell's pid becomes the daemon's.
+  # As systemd would make the folders of the unit. The shell's pid becomes the daemon's. A test's settings for it
+  # (CTMIGRATED_OPTIONS, fault points) are in /etc/default/ctmigrated.
   on "$host" sh -c "
     mkdir -p /run/ctmigrate /var/lib/ctmigrate /var/log/ctmigrate
     chmod 700 /var/lib/ctmigrate
     rm -f /run/ctmigrate/ctmigrated.sock
-    setsid sh -c 'echo \$\$ >/run/ctmigrated.pid; exec /usr/sbin/ctmigrated' >>$DAEMON_LOG 2>&1 </dev/null &" 9>&-
+    setsid sh -c 'echo \$\$ >/run/ctmigrated.pid; set -a; [ ! -r /etc/default/ctmigrated ] || . /etc/default/ctmigrated; exec /usr/sbin/ctmigrated \$CTMIGRATED_OPTIONS' >>$DAEMON_LOG 2>&1 </dev/null &" 9>&-
   for i in {1..300}; do
     on "$host" test -S /run/ctmigrate/ctmigrated.sock && return
     (( i < 20 )) || daemon_pid "$host" >/dev/null || break

@@ -52,6 +52,7 @@ member_init() {  # MEMBER LOWERDIR
 start_member() {  # MEMBER LOWERDIR
   local member=$1 dir=$LAB_STATE/$1
   mkdir -p "$dir"/{upper,work,root,docker,containerd,containers} "$LAB_CGROUP/$member"
+  echo "$2" >"$dir/lower"
   (
     echo "$BASHPID" >"$LAB_CGROUP/$member/cgroup.procs"
     exec setsid nsenter --net="/run/netns/$CTM_LAB-$member" \
@@ -67,4 +68,40 @@ wait_member() {
   done
   cat "$LAB_STATE/$1/init.log" >&2
   die "$1 did not come up"
+}
+
+# Power cut and start: every process of the host ends at once, what is in memory is gone (mounts, namespaces, cgroups, /run),
+# what is on its disk stays. containerd and dockerd are started as at boot, and ctmigrated if it was running or `--daemon` is given.
+lab_reboot() {
+  local host=${1-} daemon=false
+  is_host "$host" && [[ $# == 1 || ($# == 2 && $2 == --daemon) ]] || { usage >&2; exit 2; }
+  take_lock
+  [[ $# == 2 ]] || ! daemon_pid "$host" >/dev/null || daemon=true
+  [[ $# == 1 ]] || daemon=true
+  end_cgroup "$LAB_CGROUP/$host"
+  unplug_member "$host"
+  plug_member "$host"
+  start_member "$host" "$(<"$LAB_STATE/$host/lower")"
+  wait_member "$host"
+  on "$host" sh -c 'rm -f /var/run/docker.pid'
+  start_docker "$host" "$(<"$LAB_STATE/experimental")"
+  wait_docker "$host"
+  [[ $daemon == false ]] || daemon_start "$host"
+}
+
+# Kills everything in a cgroup and removes it.
+end_cgroup() {
+  local i cgroup=$1
+  echo 1 >"$cgroup/cgroup.kill"
+  for i in {1..200}; do
+    grep -q '^populated 0' "$cgroup/cgroup.events" && break
+    sleep 0.05
+  done
+  # A dying cgroup may still be busy for a moment after its last process.
+  for i in {1..100}; do
+    find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    [[ -d $cgroup ]] || return 0
+    sleep 0.05
+  done
+  die "processes of $cgroup do not end: $(find "$cgroup" -name cgroup.procs -exec cat {} + | tr '\n' ' ')"
 }
