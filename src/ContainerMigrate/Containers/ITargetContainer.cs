@@ -65,6 +65,12 @@ public interface ITargetContainer
     /// <summary>Kills a held tree, removes the container and every trace of the attempt. Idempotent.</summary>
     Task RemoveAsync(CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Although it is committed to this host nothing of it has run here or ever will, for certain: its restore ended in between. The one case in which a
+    /// commit may be taken back, and it removed, as long as nobody was told that it runs.
+    /// </summary>
+    bool HasNeverRun { get; }
+
     /// <summary>What became of the restore, for recovery.</summary>
     Task<TargetContainerState> GetStateAsync(CancellationToken cancellationToken);
 }

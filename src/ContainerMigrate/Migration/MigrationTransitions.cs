@@ -25,8 +25,8 @@ public static class MigrationTransitions
         // Again: single files get their places.
         [MigrationPhase.Receiving] = [MigrationPhase.Receiving, MigrationPhase.Prepared, MigrationPhase.Aborted],
         [MigrationPhase.Prepared] = [MigrationPhase.Committed, MigrationPhase.Aborted],
-        // Again: the container stands still, or goes on, since the source cannot be asked for its memory.
-        [MigrationPhase.Committed] = [MigrationPhase.Committed, MigrationPhase.Done],
+        // Again: the container stands still, or goes on, since the source cannot be asked for its memory. Back: the restored tree died before anything of it ran.
+        [MigrationPhase.Committed] = [MigrationPhase.Committed, MigrationPhase.Done, MigrationPhase.Aborted],
         [MigrationPhase.Done] = [],
         [MigrationPhase.Aborted] = [],
     };

@@ -13,7 +13,7 @@ internal sealed partial class TargetActivation(
     // The tree is rebuilt by then, and the hook at its gate waits for no more than half of this.
     private static readonly TimeSpan ReleaseTimeout = TimeSpan.FromMinutes(2);
 
-    /// <summary>The runtime has said that the container runs.</summary>
+    /// <summary>The runtime has said that the container runs, or has run.</summary>
     public bool IsRunning { get; private set; }
 
     /// <summary>Nothing of it is left to do.</summary>
@@ -34,7 +34,13 @@ internal sealed partial class TargetActivation(
     {
         // Raw frames pass by the fence, so switches and neighbours learn the new port while CRIU still resumes the tasks.
         var announced = AnnounceAsync(container);
-        if (isHeld || await container.GetStateAsync(CancellationToken.None) != TargetContainerState.Running)
+        var state = isHeld ? TargetContainerState.Held : await container.GetStateAsync(CancellationToken.None);
+        if (state == TargetContainerState.Stopped)
+        {
+            // It has ended here, by itself or with the host: there is nothing to release, and no other host may have it.
+            LogEnded(manifest.Name);
+        }
+        else if (state != TargetContainerState.Running)
         {
             var released = ReleaseAsync(container);
             packets.DeliverAfter(Task.WhenAny(container.FenceOpened, released));
@@ -86,6 +92,9 @@ internal sealed partial class TargetActivation(
             LogNotAnnounced(e.Failure.Cause);
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "{Container} belongs to this host and has ended; its restart policy decides whether it is started")]
+    private partial void LogEnded(string container);
 
     [LoggerMessage(LogLevel.Information, "{Container} runs here")]
     private partial void LogRunning(string container);

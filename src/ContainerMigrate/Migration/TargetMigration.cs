@@ -454,6 +454,12 @@ public sealed partial class TargetMigration : IAsyncDisposable
             return;
         }
 
+        if (!_activation.IsRunning && _container.HasNeverRun)
+        {
+            await TakeBackAsync(new MigrationFailure(_environment.HostName, "commit", "the restored container died before it ran"));
+            return;
+        }
+
         try
         {
             await _activation.RunAsync(_container, clock, _journal.Value(JournalKeys.RestartPolicy) as JsonObject ?? restartPolicy, isHeld);
@@ -464,7 +470,20 @@ public sealed partial class TargetMigration : IAsyncDisposable
             _failure = e.Failure with { Host = _environment.HostName };
             LogFailed(_failure.ToString());
             Progress.Update(s => s with { Failure = _failure });
+            if (!_activation.IsRunning && _container.HasNeverRun)
+            {
+                await TakeBackAsync(_failure);
+            }
         }
+    }
+
+    // The source has not been told that it runs here, so it still has it, frozen, and hears of this in the answer to its GO.
+    private async Task TakeBackAsync(MigrationFailure failure)
+    {
+        _failure = failure;
+        LogAborted(failure.ToString());
+        _journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(failure));
+        await RemoveAsync();
     }
 
     private async Task GiveUpAsync(MigrationFailure failure)

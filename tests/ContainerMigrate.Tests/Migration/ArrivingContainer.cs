@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ContainerMigrate.Containers;
+using ContainerMigrate.Migration;
 
 namespace ContainerMigrate.Tests.Migration;
 
@@ -39,7 +40,16 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
 
     public Task Resumed => Task.CompletedTask;
 
-    public Task ReleaseAsync(CancellationToken cancellationToken) => life.StepAsync("release", machine.EndGate, cancellationToken);
+    public async Task ReleaseAsync(CancellationToken cancellationToken)
+    {
+        await life.StepAsync("release", arrival.DiesBeforeItRuns ? () => arrival.Held = false : machine.EndGate, cancellationToken);
+        if (arrival.DiesBeforeItRuns)
+        {
+            throw new MigrationException("commit", "the restore failed");
+        }
+    }
+
+    public bool HasNeverRun => arrival is { DiesBeforeItRuns: true, Commit: true, Held: false };
 
     public async Task<bool> TryAbortAsync(string reason)
     {

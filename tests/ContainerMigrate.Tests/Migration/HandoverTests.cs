@@ -29,6 +29,31 @@ public sealed class HandoverTests
         hosts.Source.Log.Count(s => s == "call go").ShouldBe(4);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public async Task WhatDiedOnTheDestinationBeforeAnyOfItRanGoesBackAlthoughItIsCommitted(int lostAnswers)
+    {
+        using var hosts = new TwoHosts();
+        var lost = 0;
+        hosts.Peer.LosesAnswer = c => c == "go" && lost++ < lostAnswers;
+        hosts.Destination.Before = (s, _) =>
+        {
+            if (s == "claim")
+            {
+                hosts.To.Arrival!.DiesBeforeItRuns = true;
+            }
+
+            return Task.CompletedTask;
+        };
+
+        await hosts.MigrateAsync();
+
+        hosts.ShouldRunOnSource();
+        hosts.DestinationJournal.Records.Select(r => r.Phase).ShouldContain(MigrationPhase.Committed);
+        hosts.Status.Failure!.Cause.ShouldBe("the restore failed");
+    }
+
     [Fact]
     public async Task LostAnswerToGoIsAskedAgain()
     {

@@ -87,6 +87,9 @@ internal sealed class Arrival(string migrationId)
 
     public bool Running { get; set; }
 
+    /// <summary>CRIU is killed at its gate, and nobody has noticed when GO comes.</summary>
+    public bool DiesBeforeItRuns { get; set; }
+
     /// <summary>The decision, once made it stays.</summary>
     public bool? Commit { get; set; }
 

@@ -312,6 +312,50 @@ public sealed class RestoreGateTests : IAsyncDisposable
         (await Should.ThrowAsync<MigrationException>(() => restore)).Failure.Cause.ShouldContain("address already in use");
     }
 
+    [Theory]
+    [InlineData("commit", "dead", true, true)]
+    [InlineData("abort", "dead", true, false)]
+    [InlineData("commit", "active", true, false)]
+    [InlineData("commit", "done", true, false)]
+    [InlineData("commit", "dead", false, false)]
+    public void HasNeverRunWhenItDiedAfterTheCommitAndBeforeTheHookLetItGo(string decision, string state, bool marked, bool never)
+    {
+        _gate.Prepare();
+        File.Move(Path.Combine(Restore, "armed"), Path.Combine(Restore, state));
+        DurableFile.TryCreateLink(decision, Path.Combine(Restore, "decision"));
+        File.WriteAllText(Path.Combine(Restore, "unrun"), marked ? File.ReadAllText("/proc/sys/kernel/random/boot_id") : "");
+
+        _gate.HasNeverRun.ShouldBe(never);
+    }
+
+    [Fact]
+    public void OfAnEarlierBootItIsNotKnownWhetherItHasRun()
+    {
+        _gate.Prepare();
+        File.Move(Path.Combine(Restore, "armed"), Path.Combine(Restore, "dead"));
+        DurableFile.TryCreateLink("commit", Path.Combine(Restore, "decision"));
+        File.WriteAllText(Path.Combine(Restore, "unrun"), "00000000-0000-0000-0000-000000000000\n");
+
+        _gate.HasNeverRun.ShouldBeFalse();
+        _gate.Settle().ShouldBeTrue();
+        _gate.State.ShouldBe("done");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void IsAbandonedWhenWhoeverWasToEndItIsGone(bool alive)
+    {
+        _gate.Prepare();
+        File.Move(Path.Combine(Restore, "armed"), Path.Combine(Restore, "active"));
+        DurableFile.TryCreateLink("commit", Path.Combine(Restore, "decision"));
+        var started = File.ReadAllText($"/proc/{Environment.ProcessId}/stat").Split(") ")[^1].Split(' ')[19];
+        File.WriteAllText(Path.Combine(Restore, "supervisor-pid"), $"{Environment.ProcessId} {(alive ? started : "1")}\n");
+
+        _gate.IsAbandoned.ShouldBe(!alive);
+        _gate.Settle().ShouldBe(!alive);
+    }
+
     [Fact]
     public void FirstDecisionStands()
     {

@@ -130,7 +130,14 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
     public Task ReturnRestartPolicyAsync(ContainerReference reference, JsonObject policy, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(reference);
-        return CallAsync("restart policy", () => RestartPolicy.ApplyAsync(_client, reference.Id, policy, cancellationToken));
+        return CallAsync("restart policy", async () =>
+        {
+            await RestartPolicy.ApplyAsync(_client, reference.Id, policy, cancellationToken);
+            if (await RestartPolicy.MakeUpForAsync(_client, reference.Id, policy, hasEnded: false, cancellationToken))
+            {
+                LogStarted(reference.Name);
+            }
+        });
     }
 
     /// <inheritdoc/>
@@ -317,4 +324,7 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
 
     [LoggerMessage(LogLevel.Warning, "container {Id} is left to dockerd to kill: {Reason}")]
     private partial void LogNoCgroup(string id, string reason);
+
+    [LoggerMessage(LogLevel.Information, "{Container} had ended with its host, and was started again as its restart policy says")]
+    private partial void LogStarted(string container);
 }

@@ -124,12 +124,19 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
     }
 
     /// <inheritdoc/>
+    public bool HasNeverRun => _gate.HasNeverRun;
+
+    /// <inheritdoc/>
     public Task<bool> TryAbortAsync(string reason) => Task.FromResult(_gate.TryAbort(reason));
 
     /// <inheritdoc/>
     public async Task FinishAsync(JsonObject restartPolicy, CancellationToken cancellationToken)
     {
-        await DockerRuntime.CallAsync("restart policy", () => RestartPolicy.ApplyAsync(_client, Id, restartPolicy, cancellationToken));
+        await DockerRuntime.CallAsync("restart policy", async () =>
+        {
+            await RestartPolicy.ApplyAsync(_client, Id, restartPolicy, cancellationToken);
+            await RestartPolicy.MakeUpForAsync(_client, Id, restartPolicy, hasEnded: _gate.Settle(), cancellationToken);
+        });
         if (_manifest.Image is { } image)
         {
             _images.Keep(image);
@@ -142,7 +149,7 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
     /// <inheritdoc/>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        if (!_gate.TryAbort("the migration was given up"))
+        if (!HasNeverRun && !_gate.TryAbort("the migration was given up"))
         {
             throw new MigrationException("abort", $"container {_manifest.Name} is committed to this host and must not be removed");
         }
@@ -173,6 +180,8 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
             // Not yet known to dockerd as paused: the release is not over.
             "running" when RestoredPause.IsPending(_restoreDirectory) => TargetContainerState.Held,
             "running" or "paused" or "restarting" => TargetContainerState.Running,
+            // dockerd never heard of its run, or of its end: its shim died in between.
+            "created" when _gate.IsAbandoned || (_gate is { Decision: "commit", State: "done" } && _start is null or { IsCompleted: true }) => TargetContainerState.Stopped,
             "created" when _gate.State == "active" => TargetContainerState.Held,
             "created" => TargetContainerState.Created,
             _ => TargetContainerState.Stopped,

@@ -42,4 +42,24 @@ internal static class RestartPolicy
 
         await client.PostAsync($"/containers/{id}/update", new JsonObject { ["RestartPolicy"] = wanted }, cancellationToken);
     }
+
+    /// <summary>Starts a container that has ended with its host while it had no policy, as dockerd would have done at its own start.</summary>
+    /// <param name="hasEnded">It is known to have ended so.</param>
+    /// <returns>Whether it had to be started.</returns>
+    public static async Task<bool> MakeUpForAsync(DockerClient client, string id, JsonObject policy, bool hasEnded, CancellationToken cancellationToken)
+    {
+        // 255 is what dockerd notes when it finds a container dead that it had left running; one that was stopped or has failed has another.
+        // daemon/daemon.go, (*Daemon).restore.
+        const int DiedWithItsHost = 255;
+
+        if (Checked(policy).Text(NameKey) == None
+            || (await client.FindAsync($"/containers/{id}/json", cancellationToken)).Object("State") is not { } state
+            || !(hasEnded ? !state.Flag("Running") : state.Text("Status") == "exited" && state.Number("ExitCode") == DiedWithItsHost))
+        {
+            return false;
+        }
+
+        await client.PostAsync($"/containers/{id}/start", null, cancellationToken);
+        return true;
+    }
 }

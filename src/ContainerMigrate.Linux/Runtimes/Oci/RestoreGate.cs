@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using ContainerMigrate.Linux.Files;
+using ContainerMigrate.Linux.Host;
 using ContainerMigrate.Linux.Network;
 using ContainerMigrate.Migration;
 using Microsoft.Extensions.Logging;
@@ -70,6 +72,21 @@ public sealed partial class RestoreGate : IAsyncDisposable
 
     /// <summary>What was decided: <c>commit</c>, <c>abort</c> or null.</summary>
     public string? Decision => new FileInfo(DecisionPath).LinkTarget;
+
+    /// <summary>
+    /// Committed, and yet certainly nothing of it has run or will: the restore ended in between. Not known of an earlier boot, whose last writes may be lost.
+    /// </summary>
+    public bool HasNeverRun
+    {
+        get
+        {
+            var mark = Path.Combine(_directory, "unrun");
+            return Decision == Commit && State == "dead" && File.Exists(mark) && File.ReadAllText(mark) == File.ReadAllText("/proc/sys/kernel/random/boot_id");
+        }
+    }
+
+    /// <summary>Committed, and everybody who could bring the restore to its end is gone: the host was restarted.</summary>
+    public bool IsAbandoned => Decision == Commit && (State == "dead" || (State == "active" && !IsAlive("supervisor-pid") && !IsAlive("init-pid")));
 
     private string DecisionPath => Path.Combine(_directory, "decision");
 
@@ -323,6 +340,19 @@ public sealed partial class RestoreGate : IAsyncDisposable
         }
     }
 
+    /// <summary>Lets a container that <see cref="IsAbandoned"/> be started afresh.</summary>
+    /// <returns>False when it is none.</returns>
+    public bool Settle()
+    {
+        if (!IsAbandoned)
+        {
+            return false;
+        }
+
+        File.Move(Path.Combine(_directory, State!), Path.Combine(_directory, "done"));
+        return true;
+    }
+
     /// <summary>Removes every trace; only when the container is gone.</summary>
     public void Delete()
     {
@@ -334,6 +364,14 @@ public sealed partial class RestoreGate : IAsyncDisposable
         {
             // Nothing was prepared, or the runtime wrapper has removed it with the container.
         }
+    }
+
+    // "PID START-TIME"; the latter is the 22nd field of /proc/PID/stat.
+    private bool IsAlive(string file)
+    {
+        var path = Path.Combine(_directory, file);
+        return File.Exists(path) && File.ReadAllText(path).Split(' ', '\n') is [var id, var start, ..] && int.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
+            && ProcText.ReadStatFields(pid) is { Length: > 19 } fields && fields[19] == start;
     }
 
     /// <inheritdoc/>

@@ -143,12 +143,15 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    public bool HasNeverRun => _gate.HasNeverRun;
+
+    /// <inheritdoc/>
     public Task<bool> TryAbortAsync(string reason) => Task.FromResult(_gate.TryAbort(reason));
 
     /// <inheritdoc/>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        if (!_gate.TryAbort("the migration was given up"))
+        if (!HasNeverRun && !_gate.TryAbort("the migration was given up"))
         {
             throw new MigrationException("abort", $"container {Id} is committed to this host and must not be removed");
         }

@@ -274,6 +274,22 @@ public sealed class DockerRuntimeTests : IAsyncLifetime
         _dockerd.Asked.ShouldContain("POST /v1.45/containers/aaa/update");
     }
 
+    [Theory]
+    [InlineData("unless-stopped", "exited", 255, true)]
+    [InlineData("no", "exited", 255, false)]
+    [InlineData("always", "exited", 137, false)]
+    [InlineData("always", "running", 255, false)]
+    public async Task StartsWhatEndedWithItsHostWhileItHadNoPolicy(string policy, string status, int exitCode, bool starts)
+    {
+        _dockerd.Answer("GET /containers/aaa/json", $$$"""{"HostConfig":{"RestartPolicy":{"Name":"no"}},"State":{"Status":"{{{status}}}","ExitCode":{{{exitCode}}}}}""");
+        _dockerd.Answer("POST /containers/aaa/update", "{}");
+        _dockerd.Answer("POST /containers/aaa/start", "");
+
+        await _runtime.ReturnRestartPolicyAsync(new ContainerReference("docker", "aaa", "web"), new() { ["Name"] = policy, ["MaximumRetryCount"] = 0 }, Cancel);
+
+        _dockerd.Asked.Contains("POST /v1.45/containers/aaa/start").ShouldBe(starts);
+    }
+
     [Fact]
     public async Task RemovesOnlyWhatThisMigrationMade()
     {
