@@ -79,6 +79,10 @@ test-unit: build ## unit and hook tests
 test-host: build stage ## host tests, with both versions of Docker
 	tests/run host26 host28
 
+.PHONY: matrix
+matrix: build stage ## whatever happens at whichever step, all cells, to artifacts/crash-matrix.md; DOCKER=26|28, CTM_MATRIX="moment x fault"
+	CTM_MATRIX="$${CTM_MATRIX-all}" DOCKER=$(or $(DOCKER),26) tests/run matrix
+
 .PHONY: endurance
 endurance: build stage ## containers moved 50 times in a row under load; MOVES=N MEMORY=MiB SCALE=pgbench's DOCKER=26|28
 	CTM_MOVES=$(or $(MOVES),50) CTM_MEMORY=$(or $(MEMORY),64) CTM_PGBENCH_SCALE=$(or $(SCALE),4) DOCKER=$(or $(DOCKER),28) tests/run endurance

@@ -10,6 +10,9 @@ public sealed record NumberReport(string Connection, int Connections, int Connec
 {
     public static JsonSerializerOptions Json { get; } = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
+    /// <summary>Whether <see cref="ShouldBeComplete"/> holds.</summary>
+    public bool IsComplete => Connection == "kept" && ConnectionsKept == Connections && LostReplies == 0 && WrongReplies == 0 && Replies > 0 && Servers.Count == 1;
+
     /// <summary>All connections stand, every reply came, once and in order, and all from one and the same process.</summary>
     public void ShouldBeComplete()
     {
