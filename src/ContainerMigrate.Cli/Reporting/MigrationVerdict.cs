@@ -60,6 +60,7 @@ internal sealed record MigrationVerdict(int ExitCode, string SourceState, string
             "held" => $"{destination} holds a rebuilt copy that has not run",
             "running" => $"{container} runs on {destination}",
             "paused" => $"{container} is paused on {destination}",
+            "frozen" => $"a copy of {container} is held frozen on {destination}",
             _ => $"what {destination} holds is not known until it answers",
         };
         return $"{here}; {there}";

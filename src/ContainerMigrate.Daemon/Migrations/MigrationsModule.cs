@@ -53,6 +53,7 @@ internal sealed class MigrationsModule : IDaemonModule
         services.AddSingleton<MigrationService>();
         services.AddSingleton<IPeerUse>(p => p.GetRequiredService<MigrationService>());
         services.AddSingleton<PeerMigrations>();
+        services.AddSingleton<MigrationResolution>();
         services.AddSingleton<IContainerAnnouncements, ContainerAnnouncements>();
         services.AddHostedService<MigrationRecovery>();
     }

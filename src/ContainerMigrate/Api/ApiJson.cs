@@ -23,6 +23,8 @@ namespace ContainerMigrate.Api;
 [JsonSerializable(typeof(MigrationStatus))]
 [JsonSerializable(typeof(MigrationAccepted))]
 [JsonSerializable(typeof(MigrationList))]
+[JsonSerializable(typeof(ResolveRequest))]
+[JsonSerializable(typeof(JournalsReport))]
 [JsonSerializable(typeof(ApiError))]
 [JsonSerializable(typeof(VersionReport))]
 [JsonSerializable(typeof(HostsReport))]

@@ -100,7 +100,7 @@ public sealed partial class SourceMigration
         if (state.Phase == MigrationPhase.Aborted)
         {
             await (_packets?.DeliverHereAsync() ?? Task.CompletedTask);
-            Fail(state.Failure ?? new MigrationFailure(_peer.Name, "commit", state.Detail), ExitCodes.FailedSourceRunning, plan.Container.Manifest.Paused);
+            Fail(state.Failure ?? new MigrationFailure(_peer.Name, "commit", state.Detail), ExitCodes.FailedSourceRunning, plan.Container.Manifest.Paused, _journal.Value(JournalKeys.Resolved) is null ? "absent" : "unknown");
             return;
         }
 
@@ -134,8 +134,8 @@ public sealed partial class SourceMigration
         LogDone(plan.Container.Reference.Name, _peer.Name, result.PauseMs, result.TotalMs);
         Progress.Update(s => s with
         {
-            Phase = MigrationPhase.Done, Activity = "", Result = result, Failure = null, EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done,
-            SourceState = "removed", DestinationState = plan.Container.Manifest.Paused ? "paused" : "running",
+            Phase = MigrationPhase.Done, Activity = "", Result = result, Failure = s.ExitCode == ExitCodes.Lost ? s.Failure : null, EndedAt = _environment.Time.GetUtcNow(), ExitCode = s.ExitCode ?? ExitCodes.Done,
+            SourceState = "removed", DestinationState = s.ExitCode == ExitCodes.Lost ? "absent" : plan.Container.Manifest.Paused ? "paused" : "running",
         });
     }
 

@@ -162,7 +162,17 @@ internal sealed class DaemonLife :
 
     public Task UndoAsync(string cgroupDirectory, string directory) => StepAsync("make whole", () => _machine.DumpHeld = false, CancellationToken.None);
 
-    public Task FreezeAsync(string cgroupDirectory, TimeSpan timeout, CancellationToken cancellationToken) => StepAsync("freeze", () => _machine.Frozen = true, cancellationToken);
+    public Task FreezeAsync(string cgroupDirectory, TimeSpan timeout, CancellationToken cancellationToken) => StepAsync("freeze", () =>
+        {
+            if (cgroupDirectory == ArrivingContainer.Cgroup)
+            {
+                _machine.StandsStill = true;
+            }
+            else
+            {
+                _machine.Frozen = true;
+            }
+        }, cancellationToken);
 
     public Task ThawAsync(string cgroupDirectory, CancellationToken cancellationToken) => StepAsync("thaw", () => (_machine.Frozen, _machine.StandsStill) = (false, false), cancellationToken);
 

@@ -64,7 +64,7 @@ internal sealed class Machine(string name, string directory)
     /// <summary>The container that comes; null when there is none.</summary>
     public Arrival? Arrival { get; set; }
 
-    public bool Runs => (Exists && !Frozen) || Arrival is { Running: true };
+    public bool Runs => (Exists && !Frozen) || (Arrival is { Running: true } && !StandsStill);
 
     /// <summary>The hook at the gate waits no longer: it obeys what was decided, or decides for abort itself.</summary>
     public void EndGate()

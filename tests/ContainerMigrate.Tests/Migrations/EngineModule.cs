@@ -19,6 +19,7 @@ internal sealed class EngineModule(MigrationEnvironment environment) : IDaemonMo
         services.AddSingleton<MigrationService>();
         services.AddSingleton<IPeerUse>(p => p.GetRequiredService<MigrationService>());
         services.AddSingleton<PeerMigrations>();
+        services.AddSingleton<MigrationResolution>();
         services.AddHostedService<MigrationRecovery>();
     }
 
