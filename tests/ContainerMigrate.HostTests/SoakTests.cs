@@ -27,10 +27,10 @@ public sealed class SoakTests(LabFixture lab) : HostTest(lab)
         await PrepareAsync(H1);
         await PrepareAsync(H2);
         var containers = new List<SoakContainer>();
-        foreach (var (runtime, name, number) in ((string, string, int)[])[("docker", "whale", 50), ("runc", "bare", 51)])
+        foreach (var (runtime, name, number) in ((string, string, int)[])[("docker", "whale", 50), ("runc", "bare", 51)]) // in this order: see Soak.MoveAsync
         {
             var server = await NumberServer.StartAsync(H1, runtime, memoryMebibytes: 8, dockerOptions: ["--restart", "unless-stopped"], name, number);
-            containers.Add(new SoakContainer(server, await NumberClients.ConnectAsync(Client, server.Addresses), H1));
+            containers.Add(new SoakContainer(server, await NumberClients.ConnectAsync(Client, server.Addresses), H1, runtime == "runc" ? 3 : 1));
         }
 
         var soak = await Soak.StartAsync([H1, H2], containers, log, seed);

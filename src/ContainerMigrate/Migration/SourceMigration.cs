@@ -290,6 +290,11 @@ public sealed partial class SourceMigration
         var prepared = await _peer.PrepareAsync(_journal.MigrationId, new PrepareRequest(_journal.Epoch, memory.IsLazy), cancellationToken);
         _clock.Mark("restore");
         _clock.Split("restore", prepared.Parts);
+        if (!_environment.Freezer.IsFrozen(container.CgroupDirectory))
+        {
+            // Somebody has killed, removed or thawed it meanwhile: what the dump shows is not to come back.
+            throw new MigrationException("switchover", "the container did not stay frozen until it was handed over");
+        }
 
         async Task SendFilesAsync(CancellationToken token)
         {
@@ -374,6 +379,8 @@ public sealed partial class SourceMigration
             failure = failure with { Cause = $"{failure.Cause}, and {_peer.Name} does not answer", NextStep = CheckPeer };
         }
 
+        var (sourceState, outside) = await LookAfterAsync(plan, stage);
+        failure = cancelled ? failure : outside ?? failure;
         var exitCode = cancelled ? ExitCodes.Cancelled : _refused ? ExitCodes.Refused : ExitCodes.FailedSourceRunning;
         try
         {
@@ -384,7 +391,27 @@ public sealed partial class SourceMigration
             LogUnexpected(e); // a restarted daemon does all of this again, which changes nothing
         }
 
-        Fail(failure, exitCode, plan.Container.Manifest.Paused, released ? "absent" : "unknown");
+        Fail(failure, exitCode, plan.Container.Manifest.Paused, released ? "absent" : "unknown", sourceState);
+    }
+
+    // What somebody else does to a container that moves, and its own end, are seen as failures of all kinds; this is what they come from.
+    private async Task<(string? State, MigrationFailure? Failure)> LookAfterAsync(MigrationPlan plan, string stage)
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(AbortTimeout, _environment.Time);
+            var life = await plan.Runtime.FindLifeAsync(plan.Container.Reference, limit.Token);
+            return life.InitPid == plan.Container.InitPid ? (null, null)
+                : life.InitPid > 0 ? ("running", Outside("the container was restarted meanwhile", "migrate again"))
+                : life.Exists ? ("stopped", Outside($"the container has ended by itself, or was ended: {life.End}", "start it, and migrate again"))
+                : ("removed", Outside($"the container has ended by itself, or was ended: {life.End}", null));
+        }
+        catch (Exception e) when (e is MigrationException or OperationCanceledException)
+        {
+            return ("unknown", null); // the runtime does not answer, which is what most likely has failed
+        }
+
+        MigrationFailure Outside(string cause, string? next) => new(_environment.HostName, stage, cause, next);
     }
 
     private async Task<bool> ReleasePeerAsync(MigrationFailure failure)
@@ -403,11 +430,11 @@ public sealed partial class SourceMigration
         }
     }
 
-    private void Fail(MigrationFailure failure, int exitCode, bool paused, string destinationState = "absent") =>
+    private void Fail(MigrationFailure failure, int exitCode, bool paused, string destinationState = "absent", string? sourceState = null) =>
         Progress.Update(s => s with
         {
             Phase = MigrationPhase.Aborted, Activity = "", Failure = failure, EndedAt = _environment.Time.GetUtcNow(), ExitCode = exitCode,
-            SourceState = paused ? "paused" : "running", DestinationState = destinationState,
+            SourceState = sourceState ?? (paused ? "paused" : "running"), DestinationState = destinationState,
         });
 
     private void Step(MigrationPhase phase, string activity, JsonObject? data)

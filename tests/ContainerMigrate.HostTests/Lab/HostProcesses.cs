@@ -22,12 +22,14 @@ public sealed class HostProcesses
 
     /// <summary>Kills (SIGKILL) the first process whose command line matches, as soon as there is one.</summary>
     /// <param name="isMeant">Gets the name of the program and its arguments.</param>
+    /// <param name="beside">Whose end ends the search.</param>
     /// <param name="within">How long to look.</param>
     /// <returns>Its command line; null when there was none.</returns>
-    public async Task<string?> KillFirstAsync(Func<string, string, bool> isMeant, TimeSpan within)
+    public async Task<string?> KillFirstAsync(Func<string, string, bool> isMeant, LabProcess beside, TimeSpan within)
     {
         ArgumentNullException.ThrowIfNull(isMeant);
-        for (var clock = Stopwatch.StartNew(); clock.Elapsed < within; await Task.Delay(3))
+        ArgumentNullException.ThrowIfNull(beside);
+        for (var clock = Stopwatch.StartNew(); clock.Elapsed < within && !beside.HasExited; await Task.Delay(3))
         {
             foreach (var directory in Directory.EnumerateDirectories("/proc").Where(d => char.IsAsciiDigit(d["/proc/".Length])))
             {

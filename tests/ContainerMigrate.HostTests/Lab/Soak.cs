@@ -10,7 +10,7 @@ namespace ContainerMigrate.HostTests.Lab;
 public sealed class Soak
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
-    private static readonly TimeSpan LooksFor = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan LooksFor = TimeSpan.FromSeconds(15);
 
     private readonly IReadOnlyList<SoakContainer> _containers;
     private readonly Dictionary<LabHost, HostProcesses> _processes;
@@ -50,18 +50,13 @@ public sealed class Soak
     public async Task<string?> MoveAsync(int number)
     {
         // All of it before anything happens: the next numbers must not depend on how this one goes.
-        var container = _containers[_random.Next(_containers.Count)];
+        var container = _containers[_random.Next(4) == 0 ? 1 : 0];
         var fault = (SoakFault)_random.Next(Enum.GetValues<SoakFault>().Length);
-        var delay = TimeSpan.FromMilliseconds(_random.Next(2500));
+        var delay = TimeSpan.FromMilliseconds(_random.Next(2500) * container.Slowness);
         var length = TimeSpan.FromMilliseconds(_random.Next(3000));
         var (source, destination) = (container.Host, _processes.Keys.Single(h => h != container.Host));
 
         var (exit, error, what) = await MigrateAsync(container, source, destination, fault, delay, length);
-        if (await DecideByHandAsync(container, source, destination))
-        {
-            (exit, what) = (30, what + "; decided by hand");
-        }
-
         var settled = await Eventually.TryAsync(async () => await IsSettledAsync(container), Patience);
         var problem = settled ? null : $"not settled within {Patience.TotalSeconds:0} s: {await DescribeAsync(container)}";
         foreach (var host in _processes.Keys)
@@ -108,8 +103,10 @@ public sealed class Soak
             await destination.DaemonAsync("start");
         }
 
-        var result = await process.WaitAsync(TimeSpan.FromSeconds(150));
-        return (result.ExitCode, string.Join(" | ", result.ErrorLines), what);
+        var ended = process.WaitAsync(TimeSpan.FromSeconds(150));
+        var isDecided = await DecideByHandAsync(container, source, destination, ended);
+        var result = await ended;
+        return (result.ExitCode, string.Join(" | ", result.ErrorLines), isDecided ? what + ", decided by hand" : what);
     }
 
     private async Task<string> HappenAsync(SoakFault fault, LabProcess migration, LabHost source, LabHost destination, TimeSpan delay, TimeSpan length)
@@ -130,11 +127,11 @@ public sealed class Soak
                 await Task.Delay(length);
                 return $"{at}, down for {length.TotalMilliseconds} ms";
             case SoakFault.KillRestoringCriu:
-                return $"of {await there.KillFirstAsync((name, arguments) => name == "criu" && !arguments.Contains("check", StringComparison.Ordinal) && !arguments.Contains("--version", StringComparison.Ordinal), LooksFor) ?? "nobody"}";
+                return $"of {await there.KillFirstAsync((name, arguments) => name == "criu" && !arguments.Contains("check", StringComparison.Ordinal) && !arguments.Contains("--version", StringComparison.Ordinal), migration, LooksFor) ?? "nobody"}";
             case SoakFault.KillRestoringRunc:
-                return $"of {await there.KillFirstAsync((name, arguments) => name == "runc" && arguments.Contains("restore", StringComparison.Ordinal), LooksFor) ?? "nobody"}";
+                return $"of {await there.KillFirstAsync((name, arguments) => name == "runc" && arguments.Contains("restore", StringComparison.Ordinal), migration, LooksFor) ?? "nobody"}";
             case SoakFault.KillGateHook:
-                return $"of {await there.KillFirstAsync((name, _) => name.StartsWith("ctmigrate-criu-", StringComparison.Ordinal), LooksFor) ?? "nobody"}";
+                return $"of {await there.KillFirstAsync((name, _) => name.StartsWith("ctmigrate-criu-", StringComparison.Ordinal), migration, LooksFor) ?? "nobody"}";
             case SoakFault.CutLink:
                 await Task.Delay(delay);
                 await CutLink.BeginAsync(destination);
@@ -155,18 +152,20 @@ public sealed class Soak
     }
 
     // What is killed between the commit and the container's first instruction leaves a destination that owns what it does not have, which only an operator may decide.
-    private static async Task<bool> DecideByHandAsync(SoakContainer container, LabHost source, LabHost destination)
+    private static async Task<bool> DecideByHandAsync(SoakContainer container, LabHost source, LabHost destination, Task migration)
     {
-        string id = "";
-        await Eventually.TryAsync(async () =>
+        var id = "";
+        while (id.Length == 0)
         {
-            var line = (await source.TryAsync("ctmigrate", "status")).Output.Split('\n').FirstOrDefault(l => l.Contains("is at Committed and does not run the container", StringComparison.Ordinal) && l.Contains(container.Server.Name, StringComparison.Ordinal));
+            if (await Task.WhenAny(migration, Task.Delay(TimeSpan.FromSeconds(4))) == migration)
+            {
+                return false;
+            }
+
+            // Said of a container that is being started, too, but not for seconds.
+            var line = (await source.TryAsync("ctmigrate", "status")).Output.Split('\n')
+                .FirstOrDefault(l => l.Contains("is at Committed and does not run the container", StringComparison.Ordinal) && l.Contains(container.Server.Name, StringComparison.Ordinal));
             id = line?.Split(' ')[0] ?? "";
-            return id.Length > 0 || (await source.TryAsync("ctmigrate", "status")).Output.StartsWith("no migration", StringComparison.Ordinal);
-        }, TimeSpan.FromSeconds(20));
-        if (id.Length == 0)
-        {
-            return false;
         }
 
         await source.RunAsync("ctmigrate", "resolve", id, "--winner", "source", "--yes");
@@ -216,8 +215,11 @@ public sealed class Soak
 }
 
 /// <summary>A container of the soak test with the clients that talk to it all the time.</summary>
-public sealed class SoakContainer(NumberServer server, NumberClients clients, LabHost host)
+/// <param name="slowness">How many times as long as that of the first its migration takes: a bundle's files are all sent.</param>
+public sealed class SoakContainer(NumberServer server, NumberClients clients, LabHost host, int slowness)
 {
+    public int Slowness => slowness;
+
     public NumberServer Server => server;
 
     public NumberClients Clients => clients;

@@ -283,6 +283,8 @@ internal sealed class DaemonLife :
 
     public Task<SourceContainer> InspectAsync(ContainerReference reference, CancellationToken cancellationToken) => Task.FromResult(Samples.Container());
 
+    public Task<ContainerLife> FindLifeAsync(ContainerReference reference, CancellationToken cancellationToken) => Task.FromResult(_machine.Life ?? new ContainerLife(Samples.Container().InitPid, true, ""));
+
     public Task<IReadOnlyList<CheckFinding>> CheckSourceAsync(SourceContainer container, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<CheckFinding>>([]);
 
     public Task<IReadOnlyList<CheckFinding>> CheckTargetAsync(ContainerManifest manifest, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<CheckFinding>>([]);

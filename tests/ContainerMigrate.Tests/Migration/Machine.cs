@@ -23,6 +23,9 @@ internal sealed class Machine(string name, string directory)
     /// <summary>Docker's volumes, with the migration that has made them.</summary>
     public Dictionary<string, string> Volumes { get; } = [];
 
+    /// <summary>What has become of the container that leaves by somebody else's doing; null when nothing has.</summary>
+    public ContainerLife? Life { get; set; }
+
     /// <summary>The container that leaves.</summary>
     public bool Exists { get; set; }
 

@@ -147,6 +147,7 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
             throw new MigrationException("abort", $"container {_manifest.Name} is committed to this host and must not be removed");
         }
 
+        await AbandonedTree.EndAsync(_restoreDirectory, cancellationToken);
         if (_start is not null)
         {
             // dockerd holds the container's lock until its start has ended.

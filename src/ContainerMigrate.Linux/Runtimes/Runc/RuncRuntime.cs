@@ -66,6 +66,15 @@ public sealed class RuncRuntime : IContainerRuntime
     }
 
     /// <inheritdoc/>
+    public async Task<ContainerLife> FindLifeAsync(ContainerReference reference, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(reference);
+        return await ReadStateAsync(reference.Id, cancellationToken) is not var (_, state) ? new ContainerLife(0, false, "it was removed")
+            : state.Status == "stopped" ? new ContainerLife(0, true, "runc calls it stopped")
+            : new ContainerLife(state.Pid, true, "");
+    }
+
+    /// <inheritdoc/>
     public async Task<SourceContainer> InspectAsync(ContainerReference reference, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(reference);

@@ -153,6 +153,7 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
             throw new MigrationException("abort", $"container {Id} is committed to this host and must not be removed");
         }
 
+        await AbandonedTree.EndAsync(Path.GetDirectoryName(_gate.CriuConfigPath)!, cancellationToken);
         foreach (var command in new[] { _create, _start }.OfType<Task<string?>>())
         {
             await Task.WhenAny(command, Task.Delay(EndsWithin, cancellationToken));
