@@ -60,11 +60,10 @@ public sealed class OutsideEventTests(LabFixture lab) : HostTest(lab)
 
     private async Task<MigrationOutcome> HeldAsync(MigrationStage stage, string operand, Func<Task> happens)
     {
-        AtTheEnd(() => CrawlingLink.EndAsync(H1));
-        await using var migration = await HeldMigration.StartAsync(stage, H1, operand, H2);
+        await using var held = await HeldMigration.StartAsync(stage, H1, operand, H2);
         await happens();
-        await CrawlingLink.EndAsync(H1);
-        return await migration.EndAsync();
+        await held.ReleaseAsync();
+        return await held.Migration.EndAsync();
     }
 
     private async Task ShouldHaveEndedAsync(MigrationOutcome outcome, string cause, string sourceState)

@@ -15,6 +15,9 @@ namespace ContainerMigrate.Migration;
 /// </summary>
 public sealed partial class SourceHandover(MigrationEnvironment environment, ILogger logger)
 {
+    // A container runs a moment after GO. On a link that is silent in one direction TCP waits for a quarter of an hour; a new connection finds out.
+    private static readonly TimeSpan AnswersWithin = TimeSpan.FromSeconds(15);
+
     /// <summary>Asks until the destination has answered, then destroys or gives back the source's copy and closes the journal.</summary>
     /// <param name="journal">At <see cref="MigrationPhase.Go"/> or later.</param>
     /// <param name="peer">The destination.</param>
@@ -143,7 +146,8 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
             try
             {
                 // GO is recorded here and carries the epoch: saying it again is the same as asking.
-                using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                using var patience = new CancellationTokenSource(AnswersWithin, environment.Time);
+                using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
                 var answer = peer.GoAsync(journal.MigrationId, new GoRequest(journal.Epoch, (JsonObject)policy.DeepClone()), attempt.Token);
                 if (await Task.WhenAny(answer, progress.Decision.Asked) != answer)
                 {
@@ -164,7 +168,11 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
                         break;
                 }
             }
-            catch (Exception e) when (IsWorthRepeating(e) || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                reason = $"{peer.Name} has not answered";
+            }
+            catch (Exception e) when (IsWorthRepeating(e))
             {
                 reason = e.Message;
             }

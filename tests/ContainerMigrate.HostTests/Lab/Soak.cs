@@ -73,6 +73,11 @@ public sealed class Soak
             problem = $"exit code {exit}, but {container.Server.Name} is on {container.Host.Name}";
         }
 
+        if (problem is null && exit == 10 && (error.Contains("exists already", StringComparison.Ordinal) || fault is not (SoakFault.KillDestinationDaemon or SoakFault.CutLink or SoakFault.FillDestinationDisk)))
+        {
+            problem = "refused, although nothing was in its way before";
+        }
+
         if (problem is null && container.Clients.Complaints is { Length: > 0 } complaints)
         {
             problem = complaints;
