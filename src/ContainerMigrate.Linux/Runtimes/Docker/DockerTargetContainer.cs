@@ -142,7 +142,7 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
     /// <inheritdoc/>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        if (!_gate.TryAbort("the migration was given up"))
+        if (!_gate.TryAbort("the migration was given up") && await GetStateAsync(cancellationToken) != TargetContainerState.Missing)
         {
             throw new MigrationException("abort", $"container {_manifest.Name} is committed to this host and must not be removed");
         }

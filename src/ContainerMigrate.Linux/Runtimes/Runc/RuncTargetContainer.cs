@@ -148,7 +148,7 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
     /// <inheritdoc/>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        if (!_gate.TryAbort("the migration was given up"))
+        if (!_gate.TryAbort("the migration was given up") && await GetStateAsync(cancellationToken) != TargetContainerState.Missing)
         {
             throw new MigrationException("abort", $"container {Id} is committed to this host and must not be removed");
         }
