@@ -11,7 +11,7 @@ public sealed class SoakTests(LabFixture lab) : HostTest(lab)
     private const string Configuration = "/etc/ctmigrate/ctmigrated.json";
 
     [Fact]
-    [Trait("docker", "26")]
+    [Trait("suite", "slice")]
     public Task TwentyMigrationsWithFaults() => RunAsync(20, Soak.Seed(4711));
 
     [Fact]
