@@ -87,6 +87,10 @@ matrix: build stage ## whatever happens at whichever step, all cells, to artifac
 endurance: build stage ## containers moved 50 times in a row under load; MOVES=N MEMORY=MiB SCALE=pgbench's DOCKER=26|28
 	CTM_MOVES=$(or $(MOVES),50) CTM_MEMORY=$(or $(MEMORY),64) CTM_PGBENCH_SCALE=$(or $(SCALE),4) DOCKER=$(or $(DOCKER),28) tests/run endurance
 
+.PHONY: soak
+soak: build stage ## 300 migrations with faults at random times, to artifacts/soak.log; MOVES=N CTM_SEED=N DOCKER=26|28
+	CTM_MOVES=$(or $(MOVES),300) DOCKER=$(or $(DOCKER),26) tests/run soak
+
 .PHONY: test-vm
 test-vm: build stage ## with the kernel of Debian 12 (soft-dirty) in a virtual machine: tests of memory, unit and host
 	tests/lab/vm run tests/run soft-dirty-unit soft-dirty-host

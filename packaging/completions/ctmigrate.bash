@@ -14,7 +14,7 @@ _ctmigrate_migrations() {
 
 _ctmigrate() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local verbs='check migrate evacuate return status watch cancel history hosts announce doctor'
+  local verbs='check migrate evacuate return status watch cancel resolve history hosts announce doctor'
   local checks='state criu kernel cpu runtime wrapper storage image memory disk name address network clock exec tty mounts stdio privileged namespaces io_uring devices settings processes'
   local verb='' operands=0 i word
   COMPREPLY=()
@@ -23,7 +23,7 @@ _ctmigrate() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
     case $word in
-      --socket | --skip | --volume | --mode | --max-downtime | --on-stall | --deadline | --freeze-timeout | --code | --to | --parallel) ((i++)) ;;
+      --socket | --skip | --volume | --mode | --max-downtime | --on-stall | --deadline | --freeze-timeout | --code | --to | --parallel | --winner) ((i++)) ;;
       -*) ;;
       *)
         if [[ -z $verb ]]; then
@@ -40,6 +40,7 @@ _ctmigrate() {
   case $previous in
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
     --mode) mapfile -t COMPREPLY < <(compgen -W 'auto precopy postcopy stop-and-copy' -- "$current"); return ;;
+    --winner) mapfile -t COMPREPLY < <(compgen -W 'source destination' -- "$current"); return ;;
     --on-stall) mapfile -t COMPREPLY < <(compgen -W 'accept abort throttle postcopy' -- "$current"); return ;;
     --to) mapfile -t COMPREPLY < <(compgen -W "$(_ctmigrate_hosts)" -- "$current"); return ;;
     --parallel | --volume | --max-downtime | --deadline | --freeze-timeout | --code) return ;;
@@ -67,6 +68,7 @@ _ctmigrate() {
     return) options+=' --parallel --plan --json' ;;
     status | watch) options+=' --json'; ((operands > 0)) || operand=$(_ctmigrate_migrations) ;;
     cancel) ((operands > 0)) || operand=$(_ctmigrate_migrations) ;;
+    resolve) options+=' --winner --yes --json'; ((operands > 0)) || operand=$(_ctmigrate_migrations) ;;
     history | announce) options+=' --json'; ((operands > 0)) || operand=$(_ctmigrate_containers) ;;
     hosts) options+=' --json' operand='list pair code remove' ;;
     'hosts pair') options+=' --code --json' ;;

@@ -66,6 +66,7 @@ internal static class CommandLine
         root.Subcommands.Add(StatusCommand.Create(context, help));
         root.Subcommands.Add(WatchCommand.Create(context, help));
         root.Subcommands.Add(CancelCommand.Create(context, help));
+        root.Subcommands.Add(ResolveCommand.Create(context, help));
         root.Subcommands.Add(HistoryCommand.Create(context, help));
         root.Subcommands.Add(HostsCommand.Create(context, help));
         root.Subcommands.Add(AnnounceCommand.Create(context, help));

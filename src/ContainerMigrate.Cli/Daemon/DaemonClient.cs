@@ -46,6 +46,12 @@ internal sealed class DaemonClient : IDisposable
     public Task CancelMigrationAsync(string id, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, MigrationPath(id) + "/cancel", cancellationToken);
 
+    public Task<JournalsReport> GetJournalsAsync(string id, CancellationToken cancellationToken) =>
+        GetAsync(MigrationPath(id) + "/journals", ApiJson.Default.JournalsReport, cancellationToken);
+
+    public Task<MigrationStatus> ResolveAsync(string id, string winner, CancellationToken cancellationToken) =>
+        PostAsync(MigrationPath(id) + "/resolve", new ResolveRequest(winner), ApiJson.Default.ResolveRequest, ApiJson.Default.MigrationStatus, cancellationToken);
+
     public Task<MigrationList> GetHistoryAsync(string? container, CancellationToken cancellationToken) =>
         GetAsync(
             container is null ? "v1/history" : "v1/history?container=" + Uri.EscapeDataString(container),

@@ -31,7 +31,7 @@ internal static class ErrorText
     {
         if (status.Phase == MigrationPhase.InDoubt)
         {
-            Write(error, MigrationText.Stage(status), $"ctmigrate watch {status.Id}; the daemon goes on asking {status.Destination}");
+            Write(error, MigrationText.Stage(status), $"ctmigrate watch {status.Id}; the daemon goes on asking {status.Destination}, which alone decides; should it never come back: ctmigrate resolve {status.Id}");
             return;
         }
 

@@ -50,7 +50,7 @@ internal sealed record MigrationVerdict(int ExitCode, string SourceState, string
             "running" => $"{container} runs on {source} as before",
             "paused" => $"{container} is paused on {source} as before",
             "frozen" => $"{container} is frozen on {source}",
-            "stopped" => $"a stopped copy of {container} is kept on {source}",
+            "stopped" => DestinationState is "running" or "paused" ? $"a stopped copy of {container} is kept on {source}" : $"{container} does not run on {source} any more",
             "removed" => $"{container} is gone from {source}",
             _ => $"the state of {container} on {source} is not known",
         };
@@ -60,6 +60,7 @@ internal sealed record MigrationVerdict(int ExitCode, string SourceState, string
             "held" => $"{destination} holds a rebuilt copy that has not run",
             "running" => $"{container} runs on {destination}",
             "paused" => $"{container} is paused on {destination}",
+            "frozen" => $"a copy of {container} is held frozen on {destination}",
             _ => $"what {destination} holds is not known until it answers",
         };
         return $"{here}; {there}";

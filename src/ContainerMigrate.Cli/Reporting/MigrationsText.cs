@@ -102,6 +102,16 @@ internal static class MigrationsText
             }
         }
 
+        if (!ended && status.Phase is MigrationPhase.InDoubt or MigrationPhase.Go)
+        {
+            table.Add("decides", $"{status.Destination}, as soon as it answers; ctmigrate resolve {status.Id} shows both journals, and decides without it");
+        }
+
+        if (ended && status.Failure is { } failure && status.ExitCode is ExitCodes.Done)
+        {
+            table.Add("but", failure.Cause);
+        }
+
         if (status.Failure?.NextStep is { } next)
         {
             table.Add("next", next);

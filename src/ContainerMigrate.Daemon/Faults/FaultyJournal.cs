@@ -26,7 +26,7 @@ internal sealed class FaultyJournal(IMigrationJournal inner, FaultPoints points)
 
     public static Exception Failure(string point) => new IOException($"fault point {point}");
 
-    public void Append(MigrationPhase phase, JsonObject? data = null) => Around(phase.ToString(), () => inner.Append(phase, data));
+    public void Append(MigrationPhase phase, JsonObject? data = null, int? epoch = null) => Around(phase.ToString(), () => inner.Append(phase, data, epoch));
 
     public JsonNode? Value(string key) => inner.Value(key);
 

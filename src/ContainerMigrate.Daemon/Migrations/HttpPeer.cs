@@ -52,6 +52,10 @@ internal sealed class HttpPeer(string name, HttpClient client) : IPeer
     public Task<MigrationStatus> ReturnAsync(string migrationId, CancellationToken cancellationToken) =>
         ExchangeAsync(new HttpRequestMessage(HttpMethod.Post, PathOf(migrationId, "return")), ApiJson.Default.MigrationStatus, Timeout.InfiniteTimeSpan, cancellationToken);
 
+    /// <summary>What it has recorded of a migration, whichever part it has in it.</summary>
+    public Task<PeerJournal> GetJournalAsync(string migrationId, CancellationToken cancellationToken) =>
+        ExchangeAsync(new HttpRequestMessage(HttpMethod.Get, PathOf(migrationId, "journal")), PeerJson.Default.PeerJournal, AnswerTimeout, cancellationToken);
+
     public async Task<StreamReply> SendAsync(string migrationId, BulkTransfer stream, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
         var content = new ProducedContent(write, cancellationToken);

@@ -28,7 +28,7 @@ internal static class JournalHistory
             Result = journal.Value(JournalKeys.Result)?.Deserialize(JournalJson.Default.MigrationResult),
             ExitCode = journal.Phase switch
             {
-                MigrationPhase.Done => ExitCodes.Done,
+                MigrationPhase.Done => journal.Value(JournalKeys.ExitCode)?.GetValue<int>() ?? ExitCodes.Done,
                 MigrationPhase.Aborted => journal.Value(JournalKeys.ExitCode)?.GetValue<int>() ?? ExitCodes.FailedSourceRunning,
                 _ => null,
             },

@@ -26,6 +26,12 @@ internal static class MigrationLocalEndpoints
         localApi.MapGet("/v1/migrations/{id}", (RequestDelegate)(c => Write(c, Find(c).Status, ApiJson.Default.MigrationStatus)));
         localApi.MapGet("/v1/migrations/{id}/events", (RequestDelegate)FollowAsync);
         localApi.MapPost("/v1/migrations/{id}/cancel", (RequestDelegate)CancelAsync);
+        localApi.MapGet("/v1/migrations/{id}/journals", (RequestDelegate)(async c => await Write(c, await Resolution(c).DescribeAsync((string)c.GetRouteValue("id")!, c.RequestAborted), ApiJson.Default.JournalsReport)));
+        localApi.MapPost("/v1/migrations/{id}/resolve", (RequestDelegate)(async c =>
+        {
+            var request = await ReadAsync(c, ApiJson.Default.ResolveRequest);
+            await Write(c, await Resolution(c).ResolveAsync((string)c.GetRouteValue("id")!, request.Winner, c.RequestAborted), ApiJson.Default.MigrationStatus);
+        }));
         localApi.MapGet("/v1/history", (RequestDelegate)HistoryAsync);
         localApi.MapGet("/v1/containers", (RequestDelegate)(async c => await Write(c, await Evacuations(c).ListAsync(c.RequestAborted), ApiJson.Default.ContainerList)));
         localApi.MapGet("/v1/evacuated", (RequestDelegate)(c => Write(c, Evacuations(c).ListEvacuated(), ApiJson.Default.EvacuatedList)));
@@ -37,6 +43,8 @@ internal static class MigrationLocalEndpoints
 
     private static MigrationIndex Index(HttpContext context) => context.RequestServices.GetRequiredService<MigrationIndex>();
 
+    private static MigrationResolution Resolution(HttpContext context) => context.RequestServices.GetRequiredService<MigrationResolution>();
+
     private static MigrationProgress Find(HttpContext context)
     {
         var id = (string)context.GetRouteValue("id")!;
@@ -44,20 +52,19 @@ internal static class MigrationLocalEndpoints
     }
 
     private static void Post<TRequest>(IEndpointRouteBuilder localApi, string path, JsonTypeInfo<TRequest> type, Func<HttpContext, MigrationService, TRequest, Task> handle) =>
-        localApi.MapPost(path, (RequestDelegate)(async context =>
-        {
-            TRequest request;
-            try
-            {
-                request = await JsonSerializer.DeserializeAsync(context.Request.Body, type, context.RequestAborted) ?? throw new JsonException("the request is null");
-            }
-            catch (JsonException e)
-            {
-                throw ApiException.BadRequest($"the request cannot be read: {e.Message}");
-            }
+        localApi.MapPost(path, (RequestDelegate)(async context => await handle(context, context.RequestServices.GetRequiredService<MigrationService>(), await ReadAsync(context, type))));
 
-            await handle(context, context.RequestServices.GetRequiredService<MigrationService>(), request);
-        }));
+    private static async Task<TRequest> ReadAsync<TRequest>(HttpContext context, JsonTypeInfo<TRequest> type)
+    {
+        try
+        {
+            return await JsonSerializer.DeserializeAsync(context.Request.Body, type, context.RequestAborted) ?? throw new JsonException("the request is null");
+        }
+        catch (JsonException e)
+        {
+            throw ApiException.BadRequest($"the request cannot be read: {e.Message}");
+        }
+    }
 
     private static async Task FollowAsync(HttpContext context)
     {

@@ -28,6 +28,8 @@ internal static partial class MigrationPeerEndpoints
         peerApi.MapPost(Root + "/{id}/finish", (RequestDelegate)(c => AnswerAsync(c, async m => await Write(c, await m.FinishAsync(Id(c), PeerOf(c)), PeerJson.Default.PeerState))));
         peerApi.MapPost(Root + "/{id}/settle", (RequestDelegate)(c => AnswerAsync(c, async m => await Write(c, await m.SettleAsync(Id(c), PeerOf(c), c.RequestAborted), PeerJson.Default.PeerState))));
         peerApi.MapGet(Root + "/{id}", (RequestDelegate)(c => AnswerAsync(c, m => Write(c, m.State(Id(c), PeerOf(c)), PeerJson.Default.PeerState))));
+        peerApi.MapGet(Root + "/{id}/journal", (RequestDelegate)(c => AnswerAsync(c, m =>
+            Write(c, MigrationResolution.DescribeTo(PeerOf(c), Id(c), c.RequestServices.GetRequiredService<MigrationEnvironment>(), m), PeerJson.Default.PeerJournal))));
         Bulk(peerApi, BulkTransfer.Probe, (m, stream, token) => m.ReceiveProbeAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Image, (m, stream, token) => m.ReceiveImageAsync(stream, token));
         Bulk(peerApi, BulkTransfer.Files, (m, stream, token) => m.ReceiveFilesAsync(stream, token));

@@ -27,9 +27,16 @@ internal sealed partial class MigrationRecovery(IJournalStore journals, Migratio
             }
         }
 
-        foreach (var journal in journals.ReadAll().Where(j => j is { IsClosed: true, Role: MigrationRole.Destination }))
+        foreach (var journal in journals.ReadAll().Where(j => j.IsClosed))
         {
-            _ = ResumeMemoryAsync(journal);
+            if (journal.Role == MigrationRole.Destination)
+            {
+                _ = ResumeMemoryAsync(journal);
+            }
+            else if (ResolvedDeparture.HasToTell(journal))
+            {
+                departures.TellAgain(journal);
+            }
         }
 
         return Task.CompletedTask;

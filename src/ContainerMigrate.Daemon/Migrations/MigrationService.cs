@@ -100,7 +100,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
 
             var migration = new SourceMigration(_environment, peer, request, journal, progress, _loggers.CreateLogger<SourceMigration>());
             var cancel = _cancels[id] = new CancellationTokenSource();
-            Run(id, progress, () => migration.RunAsync(plan, cancel.Token, _shutdown.Token));
+            Run(journal, peer, progress, () => migration.RunAsync(plan, cancel.Token, _shutdown.Token));
             return id;
         }
         finally
@@ -138,10 +138,10 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
             Runtime = journal.Value(JournalKeys.Runtime)?.GetValue<string>() ?? "?", Source = _environment.HostName, Destination = peerName,
             Phase = journal.Phase, StartedAt = journal.Records[0].At, Activity = "recovering",
         });
-        Run(journal.MigrationId, progress, () =>
+        var peer = _peers.FindByName(peerName) is { } known ? Connect(known) : null;
+        Run(journal, peer, progress, () =>
         {
             LogRecovering(journal.Phase);
-            var peer = _peers.FindByName(peerName) is { } known ? Connect(known) : null;
             return new SourceRecovery(_environment, _loggers.CreateLogger<SourceRecovery>()).RunAsync(journal, peer, progress, _shutdown.Token);
         });
     }
@@ -173,13 +173,28 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
         _starting.Dispose();
     }
 
-    private void Run(string id, MigrationProgress progress, Func<Task> migrate) =>
+    /// <summary>After a start of the daemon: a destination still has to be told what an operator here has decided.</summary>
+    public void TellAgain(IMigrationJournal journal)
+    {
+        if (journal.Value(JournalKeys.Peer)?.GetValue<string>() is { } name && _peers.FindByName(name) is { } known)
+        {
+            Run(journal, new HttpPeer(name, _clients.GetClient(known)), _index.Add(JournalHistory.Describe(journal, _environment.HostName)), () => Task.CompletedTask);
+        }
+    }
+
+    private void Run(IMigrationJournal journal, IPeer? peer, MigrationProgress progress, Func<Task> migrate)
+    {
+        var id = journal.MigrationId;
         _running[id] = Task.Run(async () =>
         {
             using var scope = _logger.BeginMigration(id);
             try
             {
                 await migrate();
+                if (peer is not null && ResolvedDeparture.HasToTell(journal))
+                {
+                    await new ResolvedDeparture(_environment, _loggers.CreateLogger<ResolvedDeparture>()).TellAsync(journal, peer, progress, _shutdown.Token);
+                }
             }
             catch (OperationCanceledException) when (_shutdown.IsCancellationRequested)
             {
@@ -201,6 +216,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
                 _running.TryRemove(id, out _);
             }
         });
+    }
 
     private async Task<MigrationPlan> PlanAsync(CheckRequest request, CancellationToken cancellationToken)
     {

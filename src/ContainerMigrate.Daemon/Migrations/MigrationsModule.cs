@@ -67,6 +67,7 @@ internal sealed class MigrationsModule(FaultRules? faults = null) : IDaemonModul
         services.AddSingleton<IPeerUse>(p => p.GetRequiredService<MigrationService>());
         services.AddSingleton<PeerMigrations>();
         services.AddSingleton<Evacuations>();
+        services.AddSingleton<MigrationResolution>();
         services.AddSingleton<IContainerAnnouncements, ContainerAnnouncements>();
         services.AddHostedService<MigrationRecovery>();
         services.AddHostedService<KeptTreesSweep>();

@@ -64,7 +64,9 @@ public sealed class CgroupFreezer(TimeProvider? timeProvider = null) : ICgroupFr
     {
         try
         {
-            return CgroupEvents.IsFrozen(File.ReadAllText(Path.Combine(CgroupPath.Check(cgroupDirectory), "cgroup.events")));
+            // The kernel calls one without processes frozen, too.
+            var events = File.ReadAllText(Path.Combine(CgroupPath.Check(cgroupDirectory), "cgroup.events"));
+            return CgroupEvents.IsFrozen(events) && events.Contains("populated 1", StringComparison.Ordinal);
         }
         catch (IOException exception) when (IsGone(exception))
         {

@@ -89,7 +89,7 @@ internal sealed class FileJournal : IMigrationJournal
         return new FileJournal(migrationId, directory, role, [.. records], valid, time);
     }
 
-    public void Append(MigrationPhase phase, JsonObject? data = null)
+    public void Append(MigrationPhase phase, JsonObject? data = null, int? epoch = null)
     {
         lock (_lock)
         {
@@ -98,7 +98,7 @@ internal sealed class FileJournal : IMigrationJournal
                 throw new InvalidOperationException($"{Role} migration {MigrationId}: no step leads from {Phase} to {phase}");
             }
 
-            Write(phase, data);
+            Write(phase, data, epoch);
         }
     }
 
@@ -114,7 +114,7 @@ internal sealed class FileJournal : IMigrationJournal
     {
         lock (_lock)
         {
-            if (!IsClosed)
+            if (!IsClosed || data is not null)
             {
                 data ??= [];
                 data[JournalKeys.Closed] = true;
@@ -123,9 +123,9 @@ internal sealed class FileJournal : IMigrationJournal
         }
     }
 
-    private void Write(MigrationPhase phase, JsonObject? data)
+    private void Write(MigrationPhase phase, JsonObject? data, int? epoch = null)
     {
-        var record = new JournalRecord { Sequence = _records.Count + 1, Phase = phase, Epoch = Epoch, At = _time.GetUtcNow(), Data = data };
+        var record = new JournalRecord { Sequence = _records.Count + 1, Phase = phase, Epoch = epoch ?? Epoch, At = _time.GetUtcNow(), Data = data };
         var line = JournalCodec.Encode(record);
         using var file = File.OpenHandle(FilePath, FileMode.Open, FileAccess.ReadWrite, FileShare.Read);
         try

@@ -25,6 +25,8 @@ namespace ContainerMigrate.Api;
 [JsonSerializable(typeof(MigrationList))]
 [JsonSerializable(typeof(ContainerList))]
 [JsonSerializable(typeof(EvacuatedList))]
+[JsonSerializable(typeof(ResolveRequest))]
+[JsonSerializable(typeof(JournalsReport))]
 [JsonSerializable(typeof(ApiError))]
 [JsonSerializable(typeof(VersionReport))]
 [JsonSerializable(typeof(HostsReport))]

@@ -24,9 +24,13 @@ public static class CheckpointImages
     {
         foreach (var directory in (ReadOnlySpan<string>)[DirectoryIn(migrationDirectory), SentPagesIn(migrationDirectory), LeftBehindIn(migrationDirectory), ProbeIn(migrationDirectory)])
         {
-            if (Directory.Exists(directory))
+            try
             {
                 Directory.Delete(directory, recursive: true);
+            }
+            catch (DirectoryNotFoundException)
+            {
+                // There is none, or somebody else removes it just now.
             }
         }
     }

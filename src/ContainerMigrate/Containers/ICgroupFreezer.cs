@@ -16,5 +16,6 @@ public interface ICgroupFreezer
     /// <summary>Lets them run again; success when the cgroup is gone.</summary>
     Task ThawAsync(string cgroupDirectory, CancellationToken cancellationToken);
 
+    /// <summary>True when there are processes, and all of them stand still.</summary>
     bool IsFrozen(string cgroupDirectory);
 }

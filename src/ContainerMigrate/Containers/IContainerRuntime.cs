@@ -25,6 +25,10 @@ public interface IContainerRuntime
     /// <exception cref="Migration.MigrationException">It does not run, or went away.</exception>
     Task<SourceContainer> InspectAsync(ContainerReference reference, CancellationToken cancellationToken);
 
+    /// <summary>Source: whether a container, after whatever was done to it, still is the one that it was.</summary>
+    /// <exception cref="Migration.MigrationException">The runtime does not say.</exception>
+    Task<ContainerLife> FindLifeAsync(ContainerReference reference, CancellationToken cancellationToken);
+
     /// <summary>What of this container's settings and state keeps it from moving, as seen on the source. Never throws for a finding.</summary>
     Task<IReadOnlyList<CheckFinding>> CheckSourceAsync(SourceContainer container, CancellationToken cancellationToken);
 
@@ -83,6 +87,12 @@ public interface IContainerRuntime
     /// <summary>Destination, after a restart of the daemon: finds what <see cref="CreateAsync"/> made; null when it is gone.</summary>
     Task<ITargetContainer?> OpenAsync(ContainerManifest manifest, string containerId, CancellationToken cancellationToken);
 }
+
+/// <summary>Whether a container runs.</summary>
+/// <param name="InitPid">Of its first process; 0 when it does not run.</param>
+/// <param name="Exists">False when it was removed.</param>
+/// <param name="End">How it ended, in the runtime's words; empty while it runs.</param>
+public sealed record ContainerLife(int InitPid, bool Exists, string End);
 
 /// <summary>How a runtime is on this host.</summary>
 /// <param name="Available">False when it is not installed or does not answer; <paramref name="Detail"/> says why.</param>

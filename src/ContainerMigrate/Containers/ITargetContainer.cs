@@ -62,7 +62,7 @@ public interface ITargetContainer
     /// <summary>Gives the container the source's restart policy. Idempotent.</summary>
     Task FinishAsync(JsonObject restartPolicy, CancellationToken cancellationToken);
 
-    /// <summary>Kills a held tree, removes the container and every trace of the attempt. Idempotent.</summary>
+    /// <summary>Kills a held tree, removes the container and every trace of the attempt; of a committed one that somebody has removed, only the traces. Idempotent.</summary>
     Task RemoveAsync(CancellationToken cancellationToken);
 
     /// <summary>

@@ -45,11 +45,12 @@ public interface IMigrationJournal
     /// <summary>Records a step before its effect.</summary>
     /// <exception cref="InvalidOperationException">The step is not in <see cref="MigrationTransitions"/>.</exception>
     /// <exception cref="IOException">It could not be made durable; the effect must not happen.</exception>
-    void Append(MigrationPhase phase, JsonObject? data = null);
+    /// <param name="epoch">Begins a later life of the migration; null goes on with the current one.</param>
+    void Append(MigrationPhase phase, JsonObject? data = null, int? epoch = null);
 
     /// <summary>The newest value that was recorded under a name of <see cref="JournalKeys"/>; null when there is none.</summary>
     JsonNode? Value(string key);
 
-    /// <summary>Records that nothing is left to do.</summary>
+    /// <summary>Records that nothing is left to do; of a closed one only what is new, and nothing without <paramref name="data"/>.</summary>
     void Close(JsonObject? data = null);
 }

@@ -64,6 +64,15 @@ public static class JournalKeys
     public const string Result = "result";
     public const string ExitCode = "exit_code";
 
+    /// <summary>An operator has decided, after GO: one of <see cref="Api.Winners"/>.</summary>
+    public const string Resolved = "resolved";
+
+    /// <summary>Source, resolved: true once the destination has acknowledged it.</summary>
+    public const string PeerTold = "peer_told";
+
+    /// <summary>Destination: why the container is held here although this host had committed: the source's operator decided otherwise.</summary>
+    public const string Overruled = "overruled";
+
     /// <summary>On the last record of all: nothing is left to finish or to undo.</summary>
     public const string Closed = "closed";
 }

@@ -33,6 +33,9 @@ public sealed class MigrationProgress(MigrationStatus initial, TimeProvider time
         }
     }
 
+    /// <summary>What an operator decides while the migration is in doubt.</summary>
+    public OperatorDecision Decision { get; } = new();
+
     public void Update(Func<MigrationStatus, MigrationStatus> change)
     {
         TaskCompletionSource signal;

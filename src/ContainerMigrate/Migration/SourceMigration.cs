@@ -100,7 +100,7 @@ public sealed partial class SourceMigration
         if (state.Phase == MigrationPhase.Aborted)
         {
             await (_packets?.DeliverHereAsync() ?? Task.CompletedTask);
-            Fail(state.Failure ?? new MigrationFailure(_peer.Name, "commit", state.Detail), ExitCodes.FailedSourceRunning, plan.Container.Manifest.Paused);
+            Fail(state.Failure ?? new MigrationFailure(_peer.Name, "commit", state.Detail), ExitCodes.FailedSourceRunning, plan.Container.Manifest.Paused, _journal.Value(JournalKeys.Resolved) is null ? "absent" : "unknown");
             return;
         }
 
@@ -134,8 +134,8 @@ public sealed partial class SourceMigration
         LogDone(plan.Container.Reference.Name, _peer.Name, result.PauseMs, result.TotalMs);
         Progress.Update(s => s with
         {
-            Phase = MigrationPhase.Done, Activity = "", Result = result, Failure = null, EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done,
-            SourceState = "removed", DestinationState = plan.Container.Manifest.Paused ? "paused" : "running",
+            Phase = MigrationPhase.Done, Activity = "", Result = result, Failure = s.ExitCode == ExitCodes.Lost ? s.Failure : null, EndedAt = _environment.Time.GetUtcNow(), ExitCode = s.ExitCode ?? ExitCodes.Done,
+            SourceState = "removed", DestinationState = s.ExitCode == ExitCodes.Lost ? "absent" : plan.Container.Manifest.Paused ? "paused" : "running",
         });
     }
 
@@ -300,6 +300,11 @@ public sealed partial class SourceMigration
         var prepared = await _peer.PrepareAsync(_journal.MigrationId, new PrepareRequest(_journal.Epoch, memory.IsLazy), cancellationToken);
         _clock.Mark("restore");
         _clock.Split("restore", prepared.Parts);
+        if (!_environment.Freezer.IsFrozen(container.CgroupDirectory))
+        {
+            // Somebody has killed, removed or thawed it meanwhile: what the dump shows is not to come back.
+            throw new MigrationException("switchover", "the container did not stay frozen until it was handed over");
+        }
 
         async Task SendFilesAsync(CancellationToken token)
         {
@@ -385,6 +390,8 @@ public sealed partial class SourceMigration
             failure = failure with { Cause = $"{failure.Cause}, and {_peer.Name} does not answer", NextStep = CheckPeer };
         }
 
+        var (sourceState, outside) = await LookAfterAsync(plan, stage);
+        failure = cancelled ? failure : outside ?? failure;
         var exitCode = cancelled ? ExitCodes.Cancelled : _refused ? ExitCodes.Refused : ExitCodes.FailedSourceRunning;
         try
         {
@@ -395,7 +402,27 @@ public sealed partial class SourceMigration
             LogUnexpected(e); // a restarted daemon does all of this again, which changes nothing
         }
 
-        Fail(failure, exitCode, plan.Container.Manifest.Paused, released ? "absent" : "unknown", state?.KeptBytes ?? 0);
+        Fail(failure, exitCode, plan.Container.Manifest.Paused, released ? "absent" : "unknown", sourceState, state?.KeptBytes ?? 0);
+    }
+
+    // What somebody else does to a container that moves, and its own end, are seen as failures of all kinds; this is what they come from.
+    private async Task<(string? State, MigrationFailure? Failure)> LookAfterAsync(MigrationPlan plan, string stage)
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(AbortTimeout, _environment.Time);
+            var life = await plan.Runtime.FindLifeAsync(plan.Container.Reference, limit.Token);
+            return life.InitPid == plan.Container.InitPid ? (null, null)
+                : life.InitPid > 0 ? ("running", Outside("the container was restarted meanwhile", "migrate again"))
+                : life.Exists ? ("stopped", Outside($"the container has ended by itself, or was ended: {life.End}", "start it, and migrate again"))
+                : ("removed", Outside($"the container has ended by itself, or was ended: {life.End}", null));
+        }
+        catch (Exception e) when (e is MigrationException or OperationCanceledException)
+        {
+            return ("unknown", null); // the runtime does not answer, which is what most likely has failed
+        }
+
+        MigrationFailure Outside(string cause, string? next) => new(_environment.HostName, stage, cause, next);
     }
 
     private async Task<PeerState?> ReleasePeerAsync(MigrationFailure failure)
@@ -413,11 +440,11 @@ public sealed partial class SourceMigration
         }
     }
 
-    private void Fail(MigrationFailure failure, int exitCode, bool paused, string destinationState = "absent", long keptBytes = 0) =>
+    private void Fail(MigrationFailure failure, int exitCode, bool paused, string destinationState = "absent", string? sourceState = null, long keptBytes = 0) =>
         Progress.Update(s => s with
         {
             Phase = MigrationPhase.Aborted, Activity = "", Failure = failure, EndedAt = _environment.Time.GetUtcNow(), ExitCode = exitCode,
-            SourceState = paused ? "paused" : "running", DestinationState = destinationState, KeptBytes = keptBytes,
+            SourceState = sourceState ?? (paused ? "paused" : "running"), DestinationState = destinationState, KeptBytes = keptBytes,
         });
 
     private void Step(MigrationPhase phase, string activity, JsonObject? data)

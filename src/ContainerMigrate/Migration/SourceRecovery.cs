@@ -82,7 +82,8 @@ public sealed partial class SourceRecovery(MigrationEnvironment environment, ILo
     private void EndDone(MigrationProgress progress) =>
         progress.Update(s => s with
         {
-            Phase = MigrationPhase.Done, Activity = "", Failure = null, EndedAt = environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done, SourceState = "removed", DestinationState = "running",
+            Phase = MigrationPhase.Done, Activity = "", Failure = s.ExitCode == ExitCodes.Lost ? s.Failure : null, EndedAt = environment.Time.GetUtcNow(), ExitCode = s.ExitCode ?? ExitCodes.Done,
+            SourceState = "removed", DestinationState = s.ExitCode == ExitCodes.Lost ? "absent" : "running",
         });
 
     private void EndAborted(MigrationProgress progress, IMigrationJournal journal) =>
@@ -90,6 +91,7 @@ public sealed partial class SourceRecovery(MigrationEnvironment environment, ILo
         {
             Phase = MigrationPhase.Aborted, Activity = "", EndedAt = environment.Time.GetUtcNow(), ExitCode = ExitCodes.FailedSourceRunning,
             SourceState = journal.Value(JournalKeys.Paused)?.GetValue<bool>() is true ? "paused" : "running",
+            DestinationState = journal.Value(JournalKeys.Resolved) is null ? s.DestinationState : "unknown",
             Failure = journal.Value(JournalKeys.Failure) is { } node ? node.Deserialize(JournalJson.Default.MigrationFailure) : s.Failure,
         });
 

@@ -33,6 +33,8 @@ public sealed partial class TargetMigration : IAsyncDisposable
     private readonly ArrivingPackets _packets;
     private readonly PostCopyArrival _postCopy;
     private readonly TargetActivation _activation;
+    private readonly OverruledArrival _overruled;
+    private readonly CancellationTokenSource _disposed = new();
     private IArrivingMemory? _memory;
     private MigrationFailure? _failure;
     private int _activeRequests;
@@ -53,6 +55,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         _files = new ArrivingFiles(environment, _volumes, LimitOf(manifest.GetFileBytes()), LimitOf(manifest.LogBytes));
         _postCopy = new PostCopyArrival(environment, journal, peer, progress, logger);
         _activation = new TargetActivation(environment, journal, manifest, _packets, _postCopy, progress, logger);
+        _overruled = new OverruledArrival(environment, journal, manifest, peer, progress, logger);
         _leaseTimer = environment.Time.CreateTimer(_ => LeaseEnded(), null, lease, Timeout.InfiniteTimeSpan);
     }
 
@@ -265,7 +268,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         return State();
     }
 
-    /// <summary>Gives up if that is still possible.</summary>
+    /// <summary>Gives up if that is still possible. A later epoch is an operator's decision for the source: what has committed is held then.</summary>
     public async Task<PeerState> AbortAsync(AbortRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -274,6 +277,17 @@ public sealed partial class TargetMigration : IAsyncDisposable
             await _aborted.CancelAsync();
             using var use = await EnterAsync(CancellationToken.None, evenIfAborted: true);
             await GiveUpAsync(new MigrationFailure(_peer, "abort", request.Reason));
+        }
+
+        if (_journal.Phase == MigrationPhase.Committed && request.Epoch > _journal.Epoch)
+        {
+            using var use = await EnterAsync(CancellationToken.None, evenIfAborted: true);
+            if (_journal.Phase == MigrationPhase.Committed && request.Epoch > _journal.Epoch)
+            {
+                await OpenContainerAsync(CancellationToken.None);
+                await _postCopy.DisposeAsync();
+                await HoldAsync(request.Reason, request.Epoch);
+            }
         }
 
         _released.TrySetResult();
@@ -309,6 +323,67 @@ public sealed partial class TargetMigration : IAsyncDisposable
         await _released.Task.WaitAsync(late).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
+    /// <summary>
+    /// An operator of this host has decided that the container, which has committed here, may move on although the source has not been told. Should that come back and
+    /// ask, it gets the usual answer.
+    /// </summary>
+    /// <exception cref="MigrationException">It has not committed, or is held.</exception>
+    public async Task ResolveAsync(CancellationToken cancellationToken)
+    {
+        using var use = await EnterAsync(cancellationToken, evenIfAborted: true);
+        if (_journal.Phase != MigrationPhase.Committed || _overruled.IsHeld)
+        {
+            throw new MigrationException(new MigrationFailure(_environment.HostName, "resolve", $"the migration is at {_journal.Phase} here: there is nothing to decide on this host"));
+        }
+
+        if (!_activation.IsRunning)
+        {
+            throw new MigrationException(new MigrationFailure(_environment.HostName, "resolve", "the container has committed, but does not run here", "decide for the source, there"));
+        }
+
+        _journal.Append(MigrationPhase.Committed, new JsonObject { [JournalKeys.Resolved] = Winners.Destination });
+        ShowResolved();
+    }
+
+    // It has ended for everybody here; the source may still ask.
+    private void ShowResolved() =>
+        Progress.Update(s => s with { Activity = "", EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done, DestinationState = _manifest.Paused ? "paused" : "running", SourceState = "unknown" });
+
+    private bool IsResolved => _journal.Value(JournalKeys.Resolved) is not null;
+
+    private async Task HoldAsync(string? reason, int epoch)
+    {
+        await _overruled.HoldAsync(_container, reason, epoch);
+        _ = EndOnceRemovedAsync();
+    }
+
+    private async Task EndOnceRemovedAsync()
+    {
+        try
+        {
+            await _overruled.WaitForRemovalAsync(_container, _disposed.Token);
+            using var use = await EnterAsync(_disposed.Token, evenIfAborted: true);
+            if (_container is not null)
+            {
+                await _container.RemoveAsync(_disposed.Token); // what else belonged to it
+                _container = null;
+            }
+
+            await _environment.Arrivals.RemoveAsync(_journal.Directory);
+            CheckpointImages.Delete(_journal.Directory);
+            _journal.Close();
+            Progress.Update(s => s with { Activity = "", EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.FailedSourceRunning, DestinationState = "absent" });
+        }
+        catch (OperationCanceledException)
+        {
+            // The daemon stops; the next one goes on waiting.
+        }
+        catch (Exception e)
+        {
+            LogFailed(e.Message); // nobody awaits this; a restarted daemon tries again
+        }
+    }
+
     /// <summary>Makes what arrived durable; the source waits for it before it destroys its copy.</summary>
     public async Task<PeerState> SettleAsync(CancellationToken cancellationToken)
     {
@@ -329,7 +404,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     public async Task<PeerState> FinishAsync(CancellationToken cancellationToken)
     {
         using var use = await EnterAsync(cancellationToken, evenIfAborted: true);
-        if (_journal.Phase == MigrationPhase.Committed)
+        if (_journal.Phase == MigrationPhase.Committed && !_overruled.IsHeld)
         {
             if (!_activation.IsRunning)
             {
@@ -356,7 +431,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
     /// <summary>Where this side stands.</summary>
     public PeerState State() =>
-        new(_journal.Phase, _journal.Epoch, _activation.IsRunning, _container?.Id ?? "", _failure, _activation.Parts, _postCopy.State, _kept.KeptBytes);
+        new(_journal.Phase, _journal.Epoch, _activation.IsRunning && !_overruled.IsHeld, _container?.Id ?? "", _failure, _activation.Parts, _postCopy.State, _kept.KeptBytes, _overruled.IsHeld);
 
     /// <summary>After a restart of the daemon: finishes a committed migration, undoes any other.</summary>
     public async Task RecoverAsync(CancellationToken cancellationToken)
@@ -372,6 +447,13 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
         switch (_journal.Phase)
         {
+            case MigrationPhase.Committed when _overruled.IsHeld:
+                await HoldAsync(null, _journal.Epoch);
+                break;
+            case MigrationPhase.Committed when IsResolved:
+                _activation.AssumeRunning(); // it may have moved on since
+                ShowResolved();
+                break;
             case MigrationPhase.Committed:
                 await RunAsync(new PhaseClock(_environment.Time));
                 break;
@@ -388,6 +470,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await _disposed.CancelAsync();
         await _leaseTimer.DisposeAsync();
         await _packets.DisposeAsync();
         await _postCopy.DisposeAsync();
@@ -398,6 +481,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
 
         _aborted.Dispose();
         _step.Dispose();
+        _disposed.Dispose();
     }
 
     // The sender of a stream sees a broken connection and asks why afterwards.

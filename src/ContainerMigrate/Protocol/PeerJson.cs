@@ -20,5 +20,6 @@ namespace ContainerMigrate.Protocol;
 [JsonSerializable(typeof(GoRequest))]
 [JsonSerializable(typeof(AbortRequest))]
 [JsonSerializable(typeof(PeerState))]
+[JsonSerializable(typeof(PeerJournal))]
 [JsonSerializable(typeof(PeerError))]
 public sealed partial class PeerJson : JsonSerializerContext;

@@ -50,19 +50,26 @@ public sealed record PrepareReply(string ContainerId, IReadOnlyDictionary<string
 public sealed record GoRequest(int Epoch, JsonObject RestartPolicy);
 
 /// <summary><c>POST /peer/v1/migrations/ID/abort</c></summary>
+/// <param name="Epoch">Later than the destination's: an operator has decided for the source, and what has committed meanwhile is to be held.</param>
 public sealed record AbortRequest(int Epoch, string Reason);
 
 /// <summary>Where the destination stands; its phase is durable when this is sent.</summary>
 /// <param name="Phase"><see cref="MigrationPhase.Committed"/>, <see cref="MigrationPhase.Aborted"/>, ... ; <see cref="MigrationPhase.New"/> when it never heard of the migration.</param>
 /// <param name="Memory">What stayed behind, where something has.</param>
+/// <param name="Overruled">It had committed, and holds its copy still since the source's operator decided otherwise.</param>
 /// <param name="Running">True once the runtime has said that the container runs.</param>
 /// <param name="KeptBytes">Content of files that is kept of a migration that failed.</param>
 public sealed record PeerState(
-    MigrationPhase Phase, int Epoch, bool Running, string Detail, MigrationFailure? Failure = null, IReadOnlyDictionary<string, double>? Parts = null, MemoryArrival? Memory = null, long KeptBytes = 0)
+    MigrationPhase Phase, int Epoch, bool Running, string Detail, MigrationFailure? Failure = null, IReadOnlyDictionary<string, double>? Parts = null, MemoryArrival? Memory = null, long KeptBytes = 0, bool Overruled = false)
 {
     /// <summary>Of <see cref="Parts"/>, milliseconds: what the destination still did once the container ran.</summary>
     public const string AfterThePause = "afterwards";
 }
+
+/// <summary><c>GET /peer/v1/migrations/ID/journal</c>: what a host has recorded of a migration with the host that asks.</summary>
+/// <param name="State">Of a destination; null of a source.</param>
+/// <param name="Lines">Empty when it knows nothing of it.</param>
+public sealed record PeerJournal(IReadOnlyList<Api.JournalLine> Lines, bool IsClosed, PeerState? State = null);
 
 /// <summary>Body of every peer answer that is not a success.</summary>
 public sealed record PeerError(MigrationFailure Failure);

@@ -25,6 +25,14 @@ public sealed class LabFixture : IAsyncLifetime
     /// <summary>A program of tests/lab.</summary>
     public static string Program(string name) => Path.Combine(Directory, name);
 
+    /// <summary>Path of a file that is kept after the run, in the folder for what is built.</summary>
+    public static string Artifact(string name)
+    {
+        var directory = Path.GetFullPath(Path.Combine(Directory, "..", "..", "artifacts"));
+        System.IO.Directory.CreateDirectory(directory);
+        return Path.Combine(directory, name);
+    }
+
     /// <summary>`tests/lab/lab COMMAND...` for this lab.</summary>
     public static async Task<string> LabAsync(params string[] command)
     {

@@ -26,6 +26,9 @@ public sealed class NumberClient : IAsyncDisposable
         return new NumberClient(process, $"{connections} {mode} clients of {address}");
     }
 
+    /// <summary>What it has told of connections that ended; empty as long as all stand.</summary>
+    public string Complaints => string.Join(' ', _process.ErrorSoFar.Split('\n').Where(l => l.StartsWith("a connection ended", StringComparison.Ordinal)).Select(l => $"{_name}: {l}"));
+
     /// <summary>Stops sending, waits for the replies that are due, and tells how it went.</summary>
     public async Task<NumberReport> StopAsync()
     {

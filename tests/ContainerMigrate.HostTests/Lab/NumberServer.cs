@@ -5,9 +5,12 @@ public sealed class NumberServer
 {
     private readonly string _runtime;
 
-    private NumberServer(string runtime, string name)
+    private readonly int _number;
+
+    private NumberServer(string runtime, string name, int number)
     {
         _runtime = runtime;
+        _number = number;
         Name = name;
     }
 
@@ -17,23 +20,31 @@ public sealed class NumberServer
 
     public static string IPv6 => "fd77::50";
 
+    /// <summary>What `ctmigrate migrate` calls it.</summary>
+    public string Operand => $"{_runtime}:{Name}";
+
+    /// <summary>This one's own: 10.77.0.N and fd77::N.</summary>
+    public IReadOnlyList<string> Addresses => [$"10.77.0.{_number}", $"fd77::{_number}"];
+
     /// <summary>Starts it, and returns when it listens.</summary>
     /// <param name="runtime">`docker` or `runc`.</param>
     /// <param name="memoryMebibytes">Random memory that it holds.</param>
     /// <param name="dockerOptions">More options for `docker run`.</param>
-    public static async Task<NumberServer> StartAsync(LabHost host, string runtime = "docker", int memoryMebibytes = 16, IReadOnlyList<string>? dockerOptions = null)
+    /// <param name="number">Last part of its addresses.</param>
+    public static async Task<NumberServer> StartAsync(
+        LabHost host, string runtime = "docker", int memoryMebibytes = 16, IReadOnlyList<string>? dockerOptions = null, string name = "web", int number = 50)
     {
         ArgumentNullException.ThrowIfNull(host);
-        var server = new NumberServer(runtime, "web");
+        var server = new NumberServer(runtime, name, number);
         if (runtime == "docker")
         {
             await host.DockerRunAsync(
-                server.Name, ["--network", "lan", "--ip", IPv4, "--ip6", IPv6, "-e", $"MEMORY={memoryMebibytes}", .. dockerOptions ?? [], "ctm-small:1"]);
+                server.Name, ["--network", "lan", "--ip", server.Addresses[0], "--ip6", server.Addresses[1], "-e", $"MEMORY={memoryMebibytes}", .. dockerOptions ?? [], "ctm-small:1"]);
             await host.WaitForLogAsync(server.Name, "listening");
         }
         else
         {
-            await using var bundle = new LabProcess(LabFixture.Program("bundle"), [host.Name, server.Name, $"MEMORY={memoryMebibytes}"]);
+            await using var bundle = new LabProcess(LabFixture.Program("bundle"), ["--at", $"{number}", host.Name, server.Name, $"MEMORY={memoryMebibytes}"]);
             (await bundle.WaitAsync(TimeSpan.FromSeconds(60))).Checked();
             await Eventually.BecomesTrueAsync("the server listens", async () => await host.RunAsync("ip", "netns", "exec", server.Name, "ss", "-Hltn", "sport = :9000") != "");
         }
@@ -52,5 +63,13 @@ public sealed class NumberServer
         return _runtime == "docker" ? (await host.InspectAsync(Name))?.ToJsonString() ?? "absent" : (await host.TryAsync("runc", "state", Name)).Text;
     }
 
-    private Task<string> StateOnAsync(LabHost host) => _runtime == "docker" ? host.StateAsync(Name) : host.RuncStateAsync(Name);
+    /// <summary>Removes it from a host, whatever state it is in.</summary>
+    public async Task RemoveAsync(LabHost host)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        await (_runtime == "docker" ? host.RunAsync("docker", "rm", "-f", Name) : host.RunAsync("runc", "delete", "-f", Name));
+    }
+
+    /// <summary>Its runtime's word for its state on a host; "absent" when it is not there.</summary>
+    public Task<string> StateOnAsync(LabHost host) => _runtime == "docker" ? host.StateAsync(Name) : host.RuncStateAsync(Name);
 }

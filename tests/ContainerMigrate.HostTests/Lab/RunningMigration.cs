@@ -57,6 +57,7 @@ public sealed class RunningMigration : IAsyncDisposable
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _process.DisposeAsync();
 
-    private static string Field(string line, string name) =>
+    /// <summary>A text of one line of `--json`; empty when it is not there, or the line is none.</summary>
+    public static string Field(string line, string name) =>
         line.StartsWith('{') && line.EndsWith('}') ? JsonNode.Parse(line)![name]?.GetValue<string>() ?? "" : "";
 }

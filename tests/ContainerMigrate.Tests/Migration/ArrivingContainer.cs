@@ -9,6 +9,8 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
 {
     public const string LayerDirectory = "/nowhere/layer";
 
+    public const string Cgroup = "/sys/fs/cgroup/docker/arrived";
+
     public string Id => "c0ffee";
 
     public string WritableLayerDirectory => LayerDirectory;
@@ -19,7 +21,7 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
 
     public string? NetworkNamespacePath => arrival.Held || arrival.Running ? "/proc/4711/ns/net" : null;
 
-    public string? CgroupDirectory => arrival.Held || arrival.Running ? "/sys/fs/cgroup/docker/arrived" : null;
+    public string? CgroupDirectory => arrival.Held || arrival.Running ? Cgroup : null;
 
     public Task BeginAsync(CancellationToken cancellationToken) => life.StepAsync("begin", () => { }, cancellationToken);
 

@@ -163,7 +163,17 @@ internal sealed class DaemonLife :
 
     public Task UndoAsync(string cgroupDirectory, string directory) => StepAsync("make whole", () => _machine.DumpHeld = false, CancellationToken.None);
 
-    public Task FreezeAsync(string cgroupDirectory, TimeSpan timeout, CancellationToken cancellationToken) => StepAsync("freeze", () => _machine.Frozen = true, cancellationToken);
+    public Task FreezeAsync(string cgroupDirectory, TimeSpan timeout, CancellationToken cancellationToken) => StepAsync("freeze", () =>
+        {
+            if (cgroupDirectory == ArrivingContainer.Cgroup)
+            {
+                _machine.StandsStill = true;
+            }
+            else
+            {
+                _machine.Frozen = true;
+            }
+        }, cancellationToken);
 
     public Task ThawAsync(string cgroupDirectory, CancellationToken cancellationToken) => StepAsync("thaw", () => (_machine.Frozen, _machine.StandsStill) = (false, false), cancellationToken);
 
@@ -278,6 +288,8 @@ internal sealed class DaemonLife :
         Task.FromResult<IReadOnlyList<ContainerReference>>(_machine.Exists && nameOrId == "web" ? [Samples.Reference] : []);
 
     public Task<SourceContainer> InspectAsync(ContainerReference reference, CancellationToken cancellationToken) => Task.FromResult(Samples.Container());
+
+    public Task<ContainerLife> FindLifeAsync(ContainerReference reference, CancellationToken cancellationToken) => Task.FromResult(_machine.Life ?? new ContainerLife(Samples.Container().InitPid, true, ""));
 
     public Task<IReadOnlyList<CheckFinding>> CheckSourceAsync(SourceContainer container, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<CheckFinding>>([]);
 

@@ -23,6 +23,9 @@ internal sealed class Machine(string name, string directory)
     /// <summary>Docker's volumes, with the migration that has made them.</summary>
     public Dictionary<string, string> Volumes { get; } = [];
 
+    /// <summary>What has become of the container that leaves by somebody else's doing; null when nothing has.</summary>
+    public ContainerLife? Life { get; set; }
+
     /// <summary>The container that leaves.</summary>
     public bool Exists { get; set; }
 
@@ -64,7 +67,7 @@ internal sealed class Machine(string name, string directory)
     /// <summary>The container that comes; null when there is none.</summary>
     public Arrival? Arrival { get; set; }
 
-    public bool Runs => (Exists && !Frozen) || Arrival is { Running: true };
+    public bool Runs => (Exists && !Frozen) || (Arrival is { Running: true } && !StandsStill);
 
     /// <summary>The hook at the gate waits no longer: it obeys what was decided, or decides for abort itself.</summary>
     public void EndGate()

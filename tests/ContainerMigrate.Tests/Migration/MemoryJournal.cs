@@ -24,7 +24,7 @@ internal sealed class MemoryJournal : IMigrationJournal
 
     public MigrationPhase Phase => Records is [.., var last] ? last.Phase : MigrationPhase.New;
 
-    public int Epoch => 1;
+    public int Epoch => Records is [.., var last] ? last.Epoch : 1;
 
     public bool IsClosed => Records is [.., { Data: { } data }] && data[JournalKeys.Closed]?.GetValue<bool>() is true;
 
@@ -41,21 +41,21 @@ internal sealed class MemoryJournal : IMigrationJournal
 
     public string Directory => _file.Directory;
 
-    public void Append(MigrationPhase phase, JsonObject? data = null)
+    public void Append(MigrationPhase phase, JsonObject? data = null, int? epoch = null)
     {
         if (!MigrationTransitions.IsAllowed(Role, Phase, phase))
         {
             throw new InvalidOperationException($"{Role}: no step leads from {Phase} to {phase}");
         }
 
-        _life.Step($"record {phase}", () => Write(phase, data));
+        _life.Step($"record {phase}", () => Write(phase, data, epoch));
     }
 
     public JsonNode? Value(string key) => Records.LastOrDefault(r => r.Data?.ContainsKey(key) is true)?.Data![key];
 
     public void Close(JsonObject? data = null)
     {
-        if (!IsClosed)
+        if (!IsClosed || data is not null)
         {
             data ??= [];
             data[JournalKeys.Closed] = true;
@@ -63,11 +63,11 @@ internal sealed class MemoryJournal : IMigrationJournal
         }
     }
 
-    public void Write(MigrationPhase phase, JsonObject? data)
+    public void Write(MigrationPhase phase, JsonObject? data, int? epoch = null)
     {
         lock (_records)
         {
-            var record = new JournalRecord { Sequence = _records.Count + 1, Phase = phase, Epoch = Epoch, At = _life.Time.GetUtcNow(), Data = data };
+            var record = new JournalRecord { Sequence = _records.Count + 1, Phase = phase, Epoch = epoch ?? Epoch, At = _life.Time.GetUtcNow(), Data = data };
             _file.Content.AddRange(JournalCodec.Encode(record));
             _records.Add(record);
         }

@@ -9,6 +9,9 @@ internal enum Message
     Advance,
     Go,
     Abort,
+
+    /// <summary>An abort of the next epoch: an operator has decided for the source.</summary>
+    Overrule,
     Finish,
     IsAborted,
     IsRunning,
@@ -31,6 +34,24 @@ public enum ProtocolFlaw
 
     /// <summary>The source destroys its copy once GO was sent.</summary>
     SourceDestroysWithoutAnAnswer,
+
+    /// <summary>A destination that has committed goes on although the source's operator has decided otherwise.</summary>
+    DestinationIgnoresTheOperator,
+
+    /// <summary>A destination that was overruled forgets that when it is restarted.</summary>
+    DestinationForgetsTheOperator,
+}
+
+/// <summary>What an operator of the source has decided in doubt.</summary>
+internal enum Resolution
+{
+    None,
+
+    /// <summary>That the container stays, with a destination that can never run it, or that it goes, with one that runs it.</summary>
+    Right,
+
+    /// <summary>That the container stays, although the destination runs it, or still may.</summary>
+    Mistaken,
 }
 
 /// <summary>
@@ -47,8 +68,11 @@ public enum ProtocolFlaw
 /// <param name="Running">Whether the destination's copy runs.</param>
 /// <param name="Wire">Bits of the messages that were sent and can still arrive.</param>
 /// <param name="Crashes">Crashes that may still happen.</param>
+/// <param name="Resolved">An operator's decision.</param>
+/// <param name="Overruled">The destination's journal says that its copy is to be held.</param>
 internal readonly record struct ProtocolState(
-    MigrationPhase Source, bool SourceUp, bool Exists, bool Frozen, MigrationPhase Destination, bool DestinationUp, bool Held, bool? Decision, bool Running, int Wire, int Crashes)
+    MigrationPhase Source, bool SourceUp, bool Exists, bool Frozen, MigrationPhase Destination, bool DestinationUp, bool Held, bool? Decision, bool Running, int Wire, int Crashes,
+    Resolution Resolved = Resolution.None, bool Overruled = false)
 {
     public static ProtocolState Initial(int crashes) => new(Planned, true, true, false, Reserved, true, false, null, false, 0, crashes);
 
@@ -132,6 +156,17 @@ internal sealed class ProtocolModel(bool lossy, ProtocolFlaw flaw = ProtocolFlaw
                 yield return ("source aborts", Record(MigrationRole.Source, s, Aborted).Send(Message.Abort));
                 break;
             case Go or InDoubt:
+                if (lossy && s.Source == InDoubt)
+                {
+                    // Nothing leads from there to a copy that runs on the destination.
+                    var isSafe = s.Destination == Aborted || s.Decision == false || s is { DestinationUp: false, Decision: null, Held: false, Destination: < Prepared };
+                    yield return ("operator decides for the source", Record(MigrationRole.Source, s, Aborted) with { Resolved = isSafe ? Resolution.Right : Resolution.Mistaken });
+                    if (s.Running)
+                    {
+                        yield return ("operator decides for the destination", Record(MigrationRole.Source, s, Committed) with { Resolved = Resolution.Right });
+                    }
+                }
+
                 yield return ("source asks", (s.Source == Go ? Record(MigrationRole.Source, s, InDoubt) : s).Send(Message.Go));
                 if (s.Has(Message.IsRunning))
                 {
@@ -164,7 +199,7 @@ internal sealed class ProtocolModel(bool lossy, ProtocolFlaw flaw = ProtocolFlaw
                     yield return ("source thaws", s with { Frozen = false });
                 }
 
-                yield return ("source says abort", s.Send(Message.Abort));
+                yield return ("source says abort", s.Send(s.Resolved == Resolution.None ? Message.Abort : Message.Overrule));
                 break;
         }
     }
@@ -176,6 +211,7 @@ internal sealed class ProtocolModel(bool lossy, ProtocolFlaw flaw = ProtocolFlaw
             var up = s with { DestinationUp = true };
             yield return ("destination restarts", up.Destination switch
             {
+                Committed when up.Overruled && flaw == ProtocolFlaw.DestinationForgetsTheOperator => up with { Overruled = false, Running = true },
                 Prepared when up.Running => Record(MigrationRole.Destination, up, Committed),
                 < Committed => GiveUp(up),
                 _ => up,
@@ -219,7 +255,7 @@ internal sealed class ProtocolModel(bool lossy, ProtocolFlaw flaw = ProtocolFlaw
                 case Aborted:
                     yield return ("destination says aborted", s.Send(Message.IsAborted));
                     break;
-                case Committed when s.Running:
+                case Committed when s.Running && !s.Overruled:
                     yield return ("destination says running", s.Send(Message.IsRunning));
                     break;
                 case Done:
@@ -228,7 +264,24 @@ internal sealed class ProtocolModel(bool lossy, ProtocolFlaw flaw = ProtocolFlaw
             }
         }
 
-        if (s.Destination == Committed && !s.Running)
+        if (s.Has(Message.Overrule))
+        {
+            if (s.Destination < Committed)
+            {
+                yield return ("destination hears of the operator", GiveUp(s));
+            }
+            else if (s is { Destination: Committed, Overruled: false } && flaw != ProtocolFlaw.DestinationIgnoresTheOperator)
+            {
+                yield return ("destination records that it is overruled", s with { Overruled = true });
+            }
+        }
+
+        if (s.Overruled && (s.Running || s.Held))
+        {
+            yield return ("destination holds its copy", s with { Running = false, Held = false });
+        }
+
+        if (s.Destination == Committed && !s.Running && !s.Overruled)
         {
             yield return ("destination opens the gate", s with { Running = true, Held = false });
         }
@@ -242,7 +295,7 @@ internal sealed class ProtocolModel(bool lossy, ProtocolFlaw flaw = ProtocolFlaw
             }
         }
 
-        if (s.Has(Message.Finish) && s.Destination is Committed && s.Running)
+        if (s.Has(Message.Finish) && s.Destination is Committed && s.Running && !s.Overruled)
         {
             yield return ("destination records Done", Record(MigrationRole.Destination, s, Done).Send(Message.IsDone));
         }

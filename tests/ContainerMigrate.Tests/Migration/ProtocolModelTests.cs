@@ -27,13 +27,25 @@ public sealed class ProtocolModelTests
     public void ContainerNeverRunsTwice() => Never(RunsTwice);
 
     [Fact]
+    public void OperatorWhoIsMistakenIsWhatTheSearchKnows()
+    {
+        // Two copies until the hosts reach each other again: that is the risk that `ctmigrate resolve` names.
+        Reached.Value.Keys.ShouldContain(s => s.Resolved == Resolution.Mistaken && s.Exists && !s.Frozen && s.Running);
+        Reached.Value.Keys.ShouldContain(s => s.Resolved == Resolution.Mistaken && s.Overruled && !s.Running);
+        Reached.Value.Keys.ShouldContain(s => s.Resolved == Resolution.Right && s.Source == MigrationPhase.Aborted);
+        Reached.Value.Keys.ShouldContain(s => s.Resolved == Resolution.Right && s.Source == MigrationPhase.Done);
+    }
+
+    [Fact]
     public void ContainerIsNeverLost() => Never(IsLost);
 
     [Fact]
     public void NeitherSideTakesBackWhatTheOtherReliesOn()
     {
-        Never(s => s.Source is MigrationPhase.Committed or MigrationPhase.Destroyed or MigrationPhase.Done && s.Destination is not (MigrationPhase.Committed or MigrationPhase.Done));
-        Never(s => s.Source == MigrationPhase.Aborted && (s.Destination is MigrationPhase.Committed or MigrationPhase.Done));
+        Never(s => s.Source is MigrationPhase.Committed or MigrationPhase.Destroyed or MigrationPhase.Done && s.Destination is not (MigrationPhase.Committed or MigrationPhase.Done)
+            && s is not { Destination: MigrationPhase.Prepared, Running: true, Resolved: Resolution.Right }); // an operator may see it run before the record
+        Never(s => s.Source == MigrationPhase.Aborted && s.Resolved != Resolution.Mistaken && (s.Destination is MigrationPhase.Committed or MigrationPhase.Done));
+        Never(s => s.Source == MigrationPhase.Aborted && s.Destination == MigrationPhase.Done);
     }
 
     [Theory]
@@ -56,7 +68,21 @@ public sealed class ProtocolModelTests
         }
     }
 
-    private static bool RunsTwice(ProtocolState s) => s is { Exists: true, Frozen: false, Running: true };
+    [Theory]
+    [InlineData(ProtocolFlaw.DestinationIgnoresTheOperator)]
+    [InlineData(ProtocolFlaw.DestinationForgetsTheOperator)]
+    public void DestinationThatDoesNotObeyTheOperatorWouldBeFound(ProtocolFlaw flaw)
+    {
+        var reached = Explore(ProtocolState.Initial(Crashes), new ProtocolModel(lossy: true, flaw)).Keys;
+        var known = new Dictionary<ProtocolState, bool>();
+        var isStuck = reached.Any(s => !FindEnd(s with { Crashes = 0 }, new ProtocolModel(lossy: false, flaw), known));
+        var wasHeld = reached.Where(s => s.Overruled && !s.Running && !s.Held).ToHashSet();
+        var runsAgain = reached.Any(s => wasHeld.Contains(s with { Running = false, Overruled = true }) && s is { Resolved: Resolution.Mistaken, Running: true, Overruled: false, Destination: MigrationPhase.Committed });
+        (flaw == ProtocolFlaw.DestinationIgnoresTheOperator ? isStuck : runsAgain).ShouldBeTrue();
+    }
+
+    // An operator who is mistaken has been warned of it.
+    private static bool RunsTwice(ProtocolState s) => s is { Exists: true, Frozen: false, Running: true } and not { Resolved: Resolution.Mistaken };
 
     private static bool IsLost(ProtocolState s) => s is { Exists: false, Running: false };
 
@@ -96,6 +122,7 @@ public sealed class ProtocolModelTests
 
     private static bool IsEnd(ProtocolState s) =>
         (s.Source, s.Destination) == (MigrationPhase.Done, MigrationPhase.Done) && s is { Exists: false, Running: true }
+        || (s.Source, s.Destination) == (MigrationPhase.Aborted, MigrationPhase.Committed) && s is { Resolved: Resolution.Mistaken, Overruled: true, Exists: true, Frozen: false, Running: false, Held: false }
         || (s.Source, s.Destination) == (MigrationPhase.Aborted, MigrationPhase.Aborted) && s is { Exists: true, Frozen: false, Running: false, Held: false };
 
     private static void Never(Func<ProtocolState, bool> isWrong)

@@ -20,6 +20,7 @@ internal sealed class EngineModule(MigrationEnvironment environment) : IDaemonMo
         services.AddSingleton<IPeerUse>(p => p.GetRequiredService<MigrationService>());
         services.AddSingleton<PeerMigrations>();
         services.AddSingleton<Evacuations>();
+        services.AddSingleton<MigrationResolution>();
         services.AddHostedService<MigrationRecovery>();
     }
 

@@ -285,6 +285,28 @@ public sealed class HttpPeerTests
     }
 
     [Fact]
+    public async Task MessagesForAMigrationThatIsOverChangeNothing()
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+        await daemons.ReserveAsync();
+        await daemons.SendLayerAsync();
+        await daemons.Peer.PrepareAsync(TwoDaemons.Id, new PrepareRequest(1), Token);
+        await daemons.Peer.GoAsync(TwoDaemons.Id, new GoRequest(1, Machine.Always), Token);
+        await daemons.Peer.FinishAsync(TwoDaemons.Id, Token);
+        var steps = daemons.DestinationLife.Log.Count;
+
+        (await daemons.Peer.AbortAsync(TwoDaemons.Id, new AbortRequest(1, "late"), Token)).Phase.ShouldBe(MigrationPhase.Done);
+        (await daemons.Peer.AbortAsync(TwoDaemons.Id, new AbortRequest(2, "an operator's, too late: the source's copy is gone"), Token)).Phase.ShouldBe(MigrationPhase.Done);
+        (await daemons.Peer.GoAsync(TwoDaemons.Id, new GoRequest(1, []), Token)).Running.ShouldBeTrue();
+        (await daemons.Peer.FinishAsync(TwoDaemons.Id, Token)).Phase.ShouldBe(MigrationPhase.Done);
+        (await Should.ThrowAsync<MigrationException>(() => daemons.Peer.PrepareAsync(TwoDaemons.Id, new PrepareRequest(1), Token))).Failure.Cause.ShouldContain("the migration is at Done");
+        (await Should.ThrowAsync<MigrationException>(() => daemons.ReserveAsync())).Failure.Cause.ShouldContain("known here already");
+
+        daemons.To.Arrival!.Running.ShouldBeTrue();
+        daemons.DestinationLife.Log.Count.ShouldBe(steps);
+    }
+
+    [Fact]
     public async Task GoIsCarriedOutWhateverBecomesOfTheConnection()
     {
         await using var daemons = await TwoDaemons.StartAsync();

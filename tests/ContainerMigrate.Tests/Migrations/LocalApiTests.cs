@@ -101,6 +101,65 @@ public sealed class LocalApiTests
     }
 
     [Fact]
+    public async Task NothingElseIsBegunWhileOneIsInDoubt()
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+        var id = await InDoubtAsync(daemons);
+
+        // Away again, and back from where it may be: the same container on both hosts.
+        foreach (var (daemon, host) in ((RunningDaemon, string)[])[(daemons.Source, "h2"), (daemons.Destination, "h1")])
+        {
+            daemons.To.Exists = true;
+            var refused = await daemon.Local.PostAsJsonAsync("/v1/migrations", Samples.Request with { Host = host }, ApiJson.Default.MigrateRequest, Token);
+
+            var error = (await refused.Content.ReadFromJsonAsync(ApiJson.Default.ApiError, Token))!;
+            (error.ExitCode, error.Failure!.Cause).ShouldBe((ExitCodes.Refused, $"migration {id} of that container is under way"));
+        }
+
+        (daemons.From.Frozen, daemons.To.Journals.Count).ShouldBe((true, 1));
+    }
+
+    [Fact]
+    public async Task JournalsOfBothHostsAreShownSideBySide()
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+        var id = await InDoubtAsync(daemons);
+
+        var report = await JournalsAsync(daemons, id);
+
+        (report.Source.Host, report.Destination.Host).ShouldBe(("h1", "h2"));
+        report.Source.Lines.Select(l => l.Phase).ShouldContain(MigrationPhase.Go);
+        report.Destination.Lines.Select(l => l.Phase).ShouldContain(MigrationPhase.Prepared);
+        // The destination answers: nobody has to decide anything.
+        report.Choices.ShouldBeEmpty();
+        report.Decides.ShouldContain("h2");
+        (await ResolveAsync(daemons, id, "source")).Error!.Message.ShouldContain("cannot be decided for the source");
+    }
+
+    [Fact]
+    public async Task OperatorDecidesForTheSourceWithoutTheDestination()
+    {
+        await using var daemons = await TwoDaemons.StartAsync();
+        var id = await InDoubtAsync(daemons);
+        daemons.DestinationLife.Kill();
+        await daemons.StopDestinationAsync();
+
+        var report = await JournalsAsync(daemons, id);
+        report.Destination.Missing.ShouldContain("h2 does not answer");
+        report.Decides.ShouldContain("h2 alone knows");
+        report.Choices.Select(c => c.Winner).ShouldBe(Winners.All);
+        (await ResolveAsync(daemons, id, "both")).Error!.ExitCode.ShouldBe(ExitCodes.Usage);
+        var (status, _) = await ResolveAsync(daemons, id, "source");
+
+        status.ShouldNotBeNull();
+        var last = await FollowAsync(daemons, id);
+        (last.Phase, last.ExitCode, last.SourceState, last.DestinationState).ShouldBe((MigrationPhase.Aborted, ExitCodes.FailedSourceRunning, "running", "unknown"));
+        (daemons.From.Frozen, daemons.From.Fenced, daemons.From.Refused).ShouldBe((false, false, false));
+        (await ResolveAsync(daemons, id, "destination")).Error!.Message.ShouldContain("decided: web belongs to h1");
+        (await ResolveAsync(daemons, "nothing", "source")).Error!.Message.ShouldContain("there is no migration 'nothing'");
+    }
+
+    [Fact]
     public async Task StoppedDaemonGivesTheContainerBackFirst()
     {
         await using var daemons = await TwoDaemons.StartAsync();
@@ -183,6 +242,30 @@ public sealed class LocalApiTests
 
         var error = (await response.Content.ReadFromJsonAsync(ApiJson.Default.ApiError, Token))!;
         (error.ExitCode, error.Failure!.Host).ShouldBe((ExitCodes.Refused, "h2"));
+    }
+
+    // The destination hears of GO and does not answer.
+    private static async Task<string> InDoubtAsync(TwoDaemons daemons)
+    {
+        daemons.DestinationLife.Before = (s, _) => s == "claim" ? throw new MigrationException("commit", "not now") : Task.CompletedTask;
+        var id = await StartAsync(daemons, Samples.Request);
+        using var stream = new StreamReader(await daemons.Source.Local.GetStreamAsync($"/v1/migrations/{id}/events", Token));
+        while (JsonSerializer.Deserialize((await stream.ReadLineAsync(Token))!, ApiJson.Default.MigrationStatus)!.Phase != MigrationPhase.InDoubt)
+        {
+        }
+
+        return id;
+    }
+
+    private static async Task<JournalsReport> JournalsAsync(TwoDaemons daemons, string id) =>
+        (await daemons.Source.Local.GetFromJsonAsync($"/v1/migrations/{id}/journals", ApiJson.Default.JournalsReport, Token))!;
+
+    private static async Task<(MigrationStatus? Status, ApiError? Error)> ResolveAsync(TwoDaemons daemons, string id, string winner)
+    {
+        var response = await daemons.Source.Local.PostAsJsonAsync($"/v1/migrations/{id}/resolve", new ResolveRequest(winner), ApiJson.Default.ResolveRequest, Token);
+        return response.IsSuccessStatusCode
+            ? (await response.Content.ReadFromJsonAsync(ApiJson.Default.MigrationStatus, Token), null)
+            : (null, await response.Content.ReadFromJsonAsync(ApiJson.Default.ApiError, Token));
     }
 
     private static async Task<string> StartAsync(TwoDaemons daemons, MigrateRequest request)

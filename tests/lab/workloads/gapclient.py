@@ -3,7 +3,7 @@
 
 Each of the connections sends numbered lines, either every 20 ms whatever comes back (--mode steady)
 or as soon as the last one was answered (--mode wait). At the end, by time or on SIGTERM or SIGINT,
-the replies still due are awaited and one line of JSON is printed:
+the replies still due are awaited and one line of JSON is printed (a connection that ends is told of on stderr at once):
 
   gap_ms        the longest time between two replies of one connection: the pause that a user sees
   gap_at        when it began, seconds since 1970
@@ -92,6 +92,7 @@ class Connection:
 
     def end(self, state):
         self.state = state
+        print(f"a connection ended at {time.strftime('%H:%M:%S')}: {state}", file=sys.stderr, flush=True)
         self.lost += len(self.sent)
         self.sent.clear()
 

@@ -30,6 +30,19 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
         return list?.FirstOrDefault(c => c.Text("Id") == id)?.Text("State");
     }
 
+    /// <inheritdoc cref="IContainerRuntime.FindLifeAsync"/>
+    public async Task<ContainerLife> FindLifeAsync(string id, CancellationToken cancellationToken)
+    {
+        if (await client.FindAsync($"/containers/{Uri.EscapeDataString(id)}/json", cancellationToken) is not { } inspect)
+        {
+            return new ContainerLife(0, false, "it was removed");
+        }
+
+        var state = inspect.Object("State");
+        return state.Flag("Running") ? new ContainerLife((int)state.Number("Pid"), true, "")
+            : new ContainerLife(0, true, state.Flag("OOMKilled") ? "its memory limit was reached, and the kernel killed it" : $"exit code {state.Number("ExitCode")}");
+    }
+
     /// <exception cref="MigrationException">There is none, or it does not run.</exception>
     public async Task<(SourceContainer Container, JsonNode Inspect)> InspectRunningAsync(
         ContainerReference reference, ICollection<CheckFinding> findings, CancellationToken cancellationToken)

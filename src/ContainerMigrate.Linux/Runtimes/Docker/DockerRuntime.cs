@@ -73,6 +73,13 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
         _client.HasSocket ? await CallAsync("check", () => _inspector.FindAsync(nameOrId, cancellationToken)) : [];
 
     /// <inheritdoc/>
+    public Task<ContainerLife> FindLifeAsync(ContainerReference reference, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(reference);
+        return CallAsync("check", () => _inspector.FindLifeAsync(reference.Id, cancellationToken));
+    }
+
+    /// <inheritdoc/>
     public async Task<IReadOnlyList<RunningContainer>> ListAsync(CancellationToken cancellationToken) =>
         _client.HasSocket ? await CallAsync("list", () => _inspector.ListRunningAsync(cancellationToken)) : [];
 

@@ -149,11 +149,12 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
     /// <inheritdoc/>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        if (!HasNeverRun && !_gate.TryAbort("the migration was given up"))
+        if (!HasNeverRun && !_gate.TryAbort("the migration was given up") && await GetStateAsync(cancellationToken) != TargetContainerState.Missing)
         {
             throw new MigrationException("abort", $"container {_manifest.Name} is committed to this host and must not be removed");
         }
 
+        await AbandonedTree.EndAsync(_restoreDirectory, cancellationToken);
         if (_start is not null)
         {
             // dockerd holds the container's lock until its start has ended.

@@ -74,14 +74,16 @@ public sealed partial class RestoreGate : IAsyncDisposable
     public string? Decision => new FileInfo(DecisionPath).LinkTarget;
 
     /// <summary>
-    /// Committed, and yet certainly nothing of it has run or will: the restore ended in between. Not known of an earlier boot, whose last writes may be lost.
+    /// Committed, and yet certainly nothing of it has run or will: CRIU is gone, and its hook had not let it go on. Not known of an earlier boot, whose last writes
+    /// may be lost.
     /// </summary>
     public bool HasNeverRun
     {
         get
         {
             var mark = Path.Combine(_directory, "unrun");
-            return Decision == Commit && State == "dead" && File.Exists(mark) && File.ReadAllText(mark) == File.ReadAllText("/proc/sys/kernel/random/boot_id");
+            // In this order: only a CRIU that lives can let the tree run, and the mark is wiped before it does.
+            return Decision == Commit && State == "dead" && !IsAlive("criu-pid") && !IsAlive("init-pid") && File.Exists(mark) && File.ReadAllText(mark) == File.ReadAllText("/proc/sys/kernel/random/boot_id");
         }
     }
 
@@ -371,7 +373,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
     {
         var path = Path.Combine(_directory, file);
         return File.Exists(path) && File.ReadAllText(path).Split(' ', '\n') is [var id, var start, ..] && int.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
-            && ProcText.ReadStatFields(pid) is { Length: > 19 } fields && fields[19] == start;
+            && ProcText.ReadStatFields(pid) is { Length: > 19 } fields && fields[19] == start && fields[0] is not ("Z" or "X");
     }
 
     /// <inheritdoc/>

@@ -66,6 +66,15 @@ public sealed class RuncRuntime : IContainerRuntime
     }
 
     /// <inheritdoc/>
+    public async Task<ContainerLife> FindLifeAsync(ContainerReference reference, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(reference);
+        return await ReadStateAsync(reference.Id, cancellationToken) is not var (_, state) ? new ContainerLife(0, false, "it was removed")
+            : state.Status == "stopped" ? new ContainerLife(0, true, "runc calls it stopped")
+            : new ContainerLife(state.Pid, true, "");
+    }
+
+    /// <inheritdoc/>
     public async Task<IReadOnlyList<RunningContainer>> ListAsync(CancellationToken cancellationToken)
     {
         var containers = new List<RunningContainer>();
@@ -243,12 +252,21 @@ public sealed class RuncRuntime : IContainerRuntime
         ArgumentNullException.ThrowIfNull(reference);
         if (await ReadStateAsync(reference.Id, cancellationToken) is not var (root, state))
         {
+            // A daemon that was killed in the middle of this may have left what comes after the container.
+            RemoveBundle(Path.Combine(_options.BundlesDirectory, reference.Id), cancellationToken);
+            new RestoreGate(_layout.RestoreDirectory(reference.Id), RestoreTimeouts.Default, _loggers.CreateLogger<RestoreGate>()).Delete();
             return;
         }
 
         var config = Path.Combine(state.Bundle, "config.json");
         var network = File.Exists(config) && JsonNode.Parse(await File.ReadAllBytesAsync(config, cancellationToken)) is JsonObject json ? RuncBundle.NetworkName(json) : null;
         await RemoveLinksAsync(state.Pid, cancellationToken);
+        if (network is not null)
+        {
+            // Its name, while it is known; the namespace itself goes with the processes.
+            await NetworkNamespaces.DeleteAsync(_processes, network, cancellationToken);
+        }
+
         // SIGKILL reaches frozen processes of cgroup v2.
         var result = await _processes.RunAsync(new ProcessCommand("runc", "--root", root, "delete", "--force", reference.Id) { Timeout = CommandTimeout }, cancellationToken);
         if (!result.Succeeded && await RuncState.ReadAsync(_processes, root, reference.Id, cancellationToken) is not null)
@@ -256,19 +274,18 @@ public sealed class RuncRuntime : IContainerRuntime
             throw new MigrationException("destroy", $"runc delete: {result.FailureReason}");
         }
 
-        if (network is not null)
-        {
-            await NetworkNamespaces.DeleteAsync(_processes, network, cancellationToken);
-        }
-
-        // A bundle that we made goes; one that an operator made is his, as for `runc delete`.
-        if (Path.GetDirectoryName(state.Bundle) == _options.BundlesDirectory && Directory.Exists(state.Bundle))
-        {
-            DirectoryCleaner.Empty(state.Bundle, cancellationToken);
-            Directory.Delete(state.Bundle);
-        }
-
+        RemoveBundle(state.Bundle, cancellationToken);
         new RestoreGate(_layout.RestoreDirectory(reference.Id), RestoreTimeouts.Default, _loggers.CreateLogger<RestoreGate>()).Delete();
+    }
+
+    // A bundle that we made goes; one that an operator made is his, as for `runc delete`.
+    private void RemoveBundle(string bundle, CancellationToken cancellationToken)
+    {
+        if (Path.GetDirectoryName(bundle) == _options.BundlesDirectory && Directory.Exists(bundle))
+        {
+            DirectoryCleaner.Empty(bundle, cancellationToken);
+            Directory.Delete(bundle);
+        }
     }
 
     /// <inheritdoc/>

@@ -151,11 +151,12 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
     /// <inheritdoc/>
     public async Task RemoveAsync(CancellationToken cancellationToken)
     {
-        if (!HasNeverRun && !_gate.TryAbort("the migration was given up"))
+        if (!HasNeverRun && !_gate.TryAbort("the migration was given up") && await GetStateAsync(cancellationToken) != TargetContainerState.Missing)
         {
             throw new MigrationException("abort", $"container {Id} is committed to this host and must not be removed");
         }
 
+        await AbandonedTree.EndAsync(Path.GetDirectoryName(_gate.CriuConfigPath)!, cancellationToken);
         foreach (var command in new[] { _create, _start }.OfType<Task<string?>>())
         {
             await Task.WhenAny(command, Task.Delay(EndsWithin, cancellationToken));
