@@ -6,6 +6,9 @@ namespace ContainerMigrate.Daemon.Migrations;
 /// <summary>At the daemon's start: takes up every migration that is not closed. At its end: brings each to where a restart may take it up, while peers and operators can still be told.</summary>
 internal sealed partial class MigrationRecovery(IJournalStore journals, MigrationService departures, PeerMigrations arrivals, MigrationEnvironment environment, ILogger<MigrationRecovery> logger) : IHostedLifecycleService
 {
+    // A disk or a runtime that hangs does not keep the daemon from its end: the next one takes up what is left.
+    private static readonly TimeSpan AtTheEnd = TimeSpan.FromSeconds(10);
+
     public Task StartAsync(CancellationToken cancellationToken)
     {
         var unfinished = journals.OpenUnfinished(out var damaged);
@@ -42,7 +45,8 @@ internal sealed partial class MigrationRecovery(IJournalStore journals, Migratio
         return Task.CompletedTask;
     }
 
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.WhenAll(departures.StopAsync(), arrivals.StopAsync()).WaitAsync(cancellationToken);
+    public async Task StoppingAsync(CancellationToken cancellationToken) =>
+        await Task.WhenAll(departures.StopAsync(), arrivals.StopAsync()).WaitAsync(AtTheEnd, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

@@ -14,7 +14,7 @@ namespace ContainerMigrate.Daemon.Migrations;
 internal sealed partial class PeerMigrations(MigrationEnvironment environment, MigrationIndex index, ILoggerFactory loggers) : IAsyncDisposable
 {
     // From a container's restore to the source's GO pass milliseconds, and hardly more until it asks why it was left alone.
-    private static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, TargetMigration> _arriving = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _reserving = new(1, 1);
