@@ -3,6 +3,7 @@ using ContainerMigrate.HostTests.Lab;
 namespace ContainerMigrate.HostTests;
 
 /// <summary>Programs with many threads or processes and a memory of their own making, moved back and forth under load.</summary>
+[Trait("docker", "any")]
 public sealed class EnduranceTests(LabFixture lab) : HostTest(lab), IClassFixture<AppsImage>
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

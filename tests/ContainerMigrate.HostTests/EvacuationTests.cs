@@ -4,6 +4,7 @@ using ContainerMigrate.HostTests.Lab;
 namespace ContainerMigrate.HostTests;
 
 /// <summary>A host is emptied, and gets back what it had.</summary>
+[Trait("docker", "any")]
 public sealed class EvacuationTests(LabFixture lab) : HostTest(lab)
 {
     [Fact]

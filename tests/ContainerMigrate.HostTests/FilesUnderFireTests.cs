@@ -6,6 +6,7 @@ namespace ContainerMigrate.HostTests;
 /// A program that changes its files at random without end, in every way that there is, and knows what each of them must hold, is moved
 /// back and forth: it finds all of them as it left them.
 /// </summary>
+[Trait("docker", "any")]
 public sealed class FilesUnderFireTests(LabFixture lab) : HostTest(lab)
 {
     private const string Container = "files-fire";

@@ -4,6 +4,7 @@ using ContainerMigrate.HostTests.Lab;
 namespace ContainerMigrate.HostTests;
 
 /// <summary>What had arrived of a container's files when a migration with `--keep-dest` ended half way is not sent again.</summary>
+[Trait("docker", "any")]
 public sealed class KeptFilesTests(LabFixture lab) : HostTest(lab)
 {
     private const string Container = "keeper";
@@ -36,7 +37,7 @@ public sealed class KeptFilesTests(LabFixture lab) : HostTest(lab)
         await BreakOffAsync(directory, how);
 
         (await H2.ShellAsync($"ls -d {directory} 2>/dev/null || true")).ShouldBeEmpty();
-        (await H2.LeftoversAsync()).DifferenceTo(there).ShouldAllBe(l => l.Contains("/ctmigrate/kept", StringComparison.Ordinal));
+        await Eventually.BecomesTrueAsync("nothing else is left", async () => (await H2.LeftoversAsync()).DifferenceTo(there).All(l => l.Contains("/ctmigrate/kept", StringComparison.Ordinal)), TimeSpan.FromSeconds(10));
         var check = await H1.RunAsync("ctmigrate", "check", Container, H2.Name);
         check.ShouldContain("of its files are kept of an earlier attempt");
 
@@ -83,7 +84,6 @@ public sealed class KeptFilesTests(LabFixture lab) : HostTest(lab)
         }
 
         await CrawlingLink.EndAsync(H1);
-        // By its lease where nobody could tell it.
         await Eventually.BecomesTrueAsync("h2 has given up", async () => (await H2.ShellAsync("ls /var/lib/ctmigrate/kept/*.json 2>/dev/null || true")) != "" && (await H2.TryAsync("ls", directory)).ExitCode != 0, TimeSpan.FromSeconds(60));
     }
 }

@@ -6,6 +6,7 @@ namespace ContainerMigrate.HostTests;
 /// A migration in doubt: it says so, resolves by itself when the destination is back, and by an operator when that never comes; whatever the other host says later, one
 /// container runs.
 /// </summary>
+[Trait("docker", "any")]
 public sealed class ResolveTests(LabFixture lab) : HostTest(lab)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

@@ -6,6 +6,7 @@ namespace ContainerMigrate.HostTests;
 /// A container that writes faster than the link carries, moved with <c>--on-stall throttle</c>. Where the machine has no cpu controller in its
 /// cgroup v2 tree, as where root shares it with cgroup v1, that it is refused and says so.
 /// </summary>
+[Trait("docker", "any")]
 public sealed class ThrottleTests(LabFixture lab) : HostTest(lab)
 {
     private const string Container = "web";

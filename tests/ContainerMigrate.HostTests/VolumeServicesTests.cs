@@ -3,6 +3,7 @@ using ContainerMigrate.HostTests.Lab;
 namespace ContainerMigrate.HostTests;
 
 /// <summary>Databases with their data in a volume, moved there and back under load: whatever was acknowledged is there, and the data is sound.</summary>
+[Trait("docker", "any")]
 public sealed class VolumeServicesTests(LabFixture lab) : HostTest(lab), IClassFixture<AppsImage>
 {
     private const string IPv4 = "10.77.0.60";

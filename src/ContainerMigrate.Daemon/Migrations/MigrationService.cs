@@ -100,7 +100,11 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
 
             var migration = new SourceMigration(_environment, peer, request, journal, progress, _loggers.CreateLogger<SourceMigration>());
             var cancel = _cancels[id] = new CancellationTokenSource();
-            Run(journal, peer, progress, () => migration.RunAsync(plan, cancel.Token, _shutdown.Token));
+            Run(journal, peer, progress, async () =>
+            {
+                await migration.RunAsync(plan, cancel.Token, _shutdown.Token);
+                await migration.TellPeerAsync(_shutdown.Token);
+            });
             return id;
         }
         finally

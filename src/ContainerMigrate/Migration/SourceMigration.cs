@@ -32,6 +32,7 @@ public sealed partial class SourceMigration
     private SourceFiles? _files;
     private CpuThrottle? _throttle;
     private bool _refused;
+    private MigrationFailure? _untold;
     private bool _reserved;
 
     public SourceMigration(MigrationEnvironment environment, IPeer peer, MigrateRequest request, IMigrationJournal journal, MigrationProgress progress, ILogger logger)
@@ -436,7 +437,20 @@ public sealed partial class SourceMigration
         catch (Exception e) when (e is PeerUnreachableException or MigrationException or OperationCanceledException)
         {
             LogPeerNotTold(_peer.Name, e.Message);
+            _untold = failure;
             return null;
+        }
+    }
+
+    /// <summary>After the end: a destination that was too busy to hear that it is over, or could not be reached, is told as soon as it can, until its lease has ended.</summary>
+    /// <param name="shutdown">The daemon stops.</param>
+    public async Task TellPeerAsync(CancellationToken shutdown)
+    {
+        using var lease = new CancellationTokenSource(_environment.Limits.Lease, _environment.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(lease.Token, shutdown);
+        while (Interlocked.Exchange(ref _untold, null) is { } failure && await ReleasePeerAsync(failure) is null && !either.IsCancellationRequested)
+        {
+            await Task.Delay(_environment.Limits.RetryDelay, _environment.Time, either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
