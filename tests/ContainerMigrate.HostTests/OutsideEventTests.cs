@@ -82,6 +82,12 @@ public sealed class OutsideEventTests(LabFixture lab) : HostTest(lab)
         (outcome.SourceState, outcome.DestinationState).ShouldBe((sourceState, "absent"), outcome.ToString());
         await ShouldBeAsBeforeAsync(H2);
 
+        if (await H1.StateAsync("web") == "exited")
+        {
+            // As the error says. dockerd has tried once to remove what it had of it; where that was while it was frozen, runc refused, and dockerd does it now.
+            await H1.RunAsync("docker", "start", "web");
+        }
+
         await H1.RemoveContainersAsync();
         await ShouldBeAsBeforeAsync(H1);
         var another = await NumberServer.StartAsync(H1);

@@ -11,7 +11,7 @@ namespace ContainerMigrate.Migration;
 
 /// <summary>
 /// One container arriving on this host. The peer's requests come one after the other, except for an abort, which may overtake; all
-/// state changes go through the journal, and once <see cref="MigrationPhase.Committed"/> is there nothing takes it back.
+/// state changes go through the journal, and once <see cref="MigrationPhase.Committed"/> is there only its certain death before it ran takes it back.
 /// </summary>
 public sealed partial class TargetMigration : IAsyncDisposable
 {
