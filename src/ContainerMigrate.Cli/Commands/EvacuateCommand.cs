@@ -31,9 +31,7 @@ internal static class EvacuateCommand
             }
 
             var outcomes = await run.MoveAsync(moves, arguments.GetRequiredValue(parallel), cancellationToken);
-            var exitCode = outcomes.All(o => o.Result is "moved" or "left") ? ExitCodes.Done : ExitCodes.EvacuationPartial;
-            EvacuationText.WriteOutcomes(context.Streams, outcomes, exitCode, arguments.GetValue(json));
-            return exitCode;
+            return EvacuationText.WriteEnd(context.Streams, outcomes, arguments.GetValue(json));
         });
         help.Add(command, """
             Examples:

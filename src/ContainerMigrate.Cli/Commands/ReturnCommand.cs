@@ -22,9 +22,7 @@ internal static class ReturnCommand
             }
 
             var outcomes = await new EvacuationRun(context, daemon, arguments.GetValue(json)).ReturnAsync(away, arguments.GetRequiredValue(parallel), cancellationToken);
-            var exitCode = outcomes.All(o => o.Result is "moved" or EvacuatedContainer.Gone) ? ExitCodes.Done : ExitCodes.EvacuationPartial;
-            EvacuationText.WriteOutcomes(context.Streams, outcomes, exitCode, arguments.GetValue(json));
-            return exitCode;
+            return EvacuationText.WriteEnd(context.Streams, outcomes, arguments.GetValue(json));
         });
         help.Add(command, """
             Examples:

@@ -10,7 +10,11 @@ namespace ContainerMigrate.Cli.Evacuation;
 /// <summary>How it ended for one container.</summary>
 /// <param name="Result"><c>moved</c>, <c>stays</c>, <c>left</c> (as its label says), <c>gone</c> (from the host it went to), <c>failed</c> or <c>not tried</c>.</param>
 /// <param name="Detail">The pause, or why not.</param>
-internal sealed record MoveOutcome(string Container, string Runtime, string Host, string Result, string Detail, string MigrationId = "");
+internal sealed record MoveOutcome(string Container, string Runtime, string Host, string Result, string Detail, string MigrationId = "")
+{
+    /// <summary>Nothing is left to do about it.</summary>
+    public bool IsSettled => Result is "moved" or "left" or EvacuatedContainer.Gone;
+}
 
 /// <summary>Carries a plan out, some at a time. A container that one host refuses or fails to take goes to the next that can; nothing that goes wrong with one keeps the others.</summary>
 internal sealed class EvacuationRun(CommandContext context, DaemonClient daemon, bool json)

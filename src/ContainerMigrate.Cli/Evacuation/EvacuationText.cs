@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ContainerMigrate.Api;
 using ContainerMigrate.Cli.Reporting;
 
 namespace ContainerMigrate.Cli.Evacuation;
@@ -24,6 +25,15 @@ internal static class EvacuationText
         {
             m.Container.Name, m.Container.Runtime, m.Hosts.Count > 0 ? m.Hosts[0] : "-", m.PredictedPauseMs is { } pause ? Units.Duration.Format(TimeSpan.FromMilliseconds(pause)) : "-", m.Reason,
         }));
+    }
+
+    /// <summary>What became of each container.</summary>
+    /// <returns>The exit code that follows.</returns>
+    public static int WriteEnd(StandardStreams streams, IReadOnlyList<MoveOutcome> outcomes, bool json)
+    {
+        var exitCode = outcomes.All(o => o.IsSettled) ? ExitCodes.Done : ExitCodes.EvacuationPartial;
+        WriteOutcomes(streams, outcomes, exitCode, json);
+        return exitCode;
     }
 
     public static void WriteOutcomes(StandardStreams streams, IReadOnlyList<MoveOutcome> outcomes, int exitCode, bool json)

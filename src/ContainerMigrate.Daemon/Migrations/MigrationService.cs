@@ -182,7 +182,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
     {
         if (journal.Value(JournalKeys.Peer)?.GetValue<string>() is { } name && _peers.FindByName(name) is { } known)
         {
-            Run(journal, new HttpPeer(name, _clients.GetClient(known)), _index.Add(JournalHistory.Describe(journal, _environment.HostName)), () => Task.CompletedTask);
+            Run(journal, Connect(known), _index.Add(JournalHistory.Describe(journal, _environment.HostName)), () => Task.CompletedTask);
         }
     }
 
