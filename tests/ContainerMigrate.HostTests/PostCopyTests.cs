@@ -6,6 +6,7 @@ namespace ContainerMigrate.HostTests;
 /// A program that writes, maps, unmaps and forks without end, and knows what each of its pages must hold, runs on the destination before all of
 /// its memory is there. Where something has to happen in the middle, the link carries 12 MB/s.
 /// </summary>
+[Trait("docker", "any")]
 public sealed class PostCopyTests(LabFixture lab) : HostTest(lab)
 {
     private const string Container = "fire";

@@ -21,7 +21,7 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     // criu/include/cr_options.h is an unsigned int: this is the most it takes).
     private const string DumpConfiguration = "tcp-established\nnetwork-lock skip\nghost-limit 4095M\n";
 
-    // CRIU that is killed in the middle leaves its code in the tasks and their sockets in repair mode, so it is never stopped but by this.
+    // CRIU that is killed in the middle leaves its code in the tasks and their sockets in repair mode, so it is stopped by this alone and when it hangs (AbandonedCheckpoint).
     private static readonly TimeSpan LastResort = TimeSpan.FromMinutes(5);
 
     private readonly IProcessRunner _processes;
@@ -42,7 +42,7 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     public async Task DumpAsync(SourceContainer container, string directory, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(container);
-        var result = await _processes.RunAsync(Checkpoint(container, directory), CancellationToken.None);
+        var result = await AbandonedCheckpoint.SeeToItsEndAsync(_processes.RunAsync(Checkpoint(container, directory), CancellationToken.None), directory, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         if (result.ExitCode != 0)
         {

@@ -17,6 +17,9 @@ public sealed record Fault(string Name, bool IsKill, Func<Cell, Task<string?>> B
     /// <summary>First and last moment at which there is certainly something for it; null: always. At others the whole matrix tries it all the same.</summary>
     public (string First, string Last)? Exists { get; init; }
 
+    /// <summary>A process is stopped, and stays so for a while or for good.</summary>
+    public bool IsHang { get; init; }
+
     /// <summary>Why it cannot happen at other moments.</summary>
     public string Otherwise { get; init; } = "";
 
@@ -29,9 +32,6 @@ public sealed record Fault(string Name, bool IsKill, Func<Cell, Task<string?>> B
     /// <summary>The restored tree dies with it: as long as nothing of it has run, the destination may give the container back after its claim.</summary>
     public bool MayGiveBack { get; init; }
 
-    /// <summary>The source may stay frozen and in doubt for minutes there, which is an open end: the cell waits for seconds, and says so.</summary>
-    public Func<Moment, bool> IsOpen { get; init; } = _ => false;
-
     /// <summary>All, in the order of the report.</summary>
     public static IReadOnlyList<Fault> All { get; } =
     [
@@ -39,11 +39,11 @@ public sealed record Fault(string Name, bool IsKill, Func<Cell, Task<string?>> B
         KillDaemon("destination daemon killed", c => c.Destination),
         Kill("gate holder killed", c => c.Destination, "4 prepared", "6 committed, not run", "no hook waits at a gate", (program, command) => program != "ctmigrated" && command.Contains("ctmigrate-criu-hook", StringComparison.Ordinal)) with { MayGiveBack = true },
         Kill("CRIU killed on the source", c => c.Source, "3 frozen", "3 frozen, dumping", "no CRIU runs there", IsCriu) with { IsLimit = m => m.InCriu },
-        Kill("CRIU killed on the destination", c => c.Destination, "4 receiving, restoring", "6 committed, not run", "no CRIU runs there", IsCriu) with { MayGiveBack = true, IsOpen = IsCommitting },
-        Kill("runc killed on the source", c => c.Source, "3 frozen", "3 frozen, dumping", "no runc runs there", (program, _) => program == "runc"),
-        Kill("runc killed on the destination", c => c.Destination, "4 receiving, restoring", "6 committed, not run", "no runc runs there", (program, _) => program == "runc") with { MayGiveBack = true },
+        Kill("CRIU killed on the destination", c => c.Destination, "4 receiving, restoring", "6 committed, not run", "no CRIU runs there", IsCriu) with { MayGiveBack = true },
+        Kill("runc killed on the source", c => c.Source, "3 frozen", "3 frozen, dumping", "no runc runs there", IsRunc),
+        Kill("runc killed on the destination", c => c.Destination, "4 receiving, restoring", "6 committed, not run", "no runc runs there", IsRunc) with { MayGiveBack = true },
         Kill("shim killed on the source", c => c.Source, "1 planned, reserved", "6 source told", "there is no container any more", IsShim) with { Destroys = c => c.Source },
-        Kill("shim killed on the destination", c => c.Destination, "3 frozen, sent", "7 destination done", "no container is started there yet", IsShim) with { Destroys = c => c.Destination, MayGiveBack = true, IsOpen = IsCommitting },
+        Kill("shim killed on the destination", c => c.Destination, "3 frozen, sent", "7 destination done", "no container is started there yet", IsShim) with { Destroys = c => c.Destination, MayGiveBack = true },
         new("link dropped for 1 s", false, async c =>
         {
             await LabFixture.LabAsync("link", c.Destination.Name, "down");
@@ -100,6 +100,14 @@ public sealed record Fault(string Name, bool IsKill, Func<Cell, Task<string?>> B
             Otherwise = "no CRIU restores then, and the lab has no memory controller for others",
             PrepareAsync = async c => c.Undo(await AlteredCriu.LimitedAsync(c.Destination, "-v 30000")),
         },
+        Hang("source daemon hung for 8 s", c => c.Source, ("1 planned, reserved", "7 destination done"), "", IsDaemon, TimeSpan.FromSeconds(8)),
+        Hang("destination daemon hung for 8 s", c => c.Destination, ("1 planned, reserved", "7 destination done"), "", IsDaemon, TimeSpan.FromSeconds(8)),
+        Hang("dockerd hung on the source for 8 s", c => c.Source, ("1 planned, reserved", "7 destination done"), "", IsDocker, TimeSpan.FromSeconds(8)),
+        Hang("dockerd hung on the destination for 8 s", c => c.Destination, ("1 planned, reserved", "7 destination done"), "", IsDocker, TimeSpan.FromSeconds(8)),
+        Hang("CRIU hung on the source", c => c.Source, ("3 frozen", "3 frozen, dumping"), "no CRIU runs there", IsCriu) with { IsLimit = m => m.InCriu },
+        Hang("CRIU hung on the destination", c => c.Destination, ("4 receiving, restoring", "6 committed, not run"), "no CRIU runs there", IsCriu) with { MayGiveBack = true },
+        Hang("runc hung on the source", c => c.Source, ("3 frozen", "3 frozen, dumping"), "no runc runs there", IsRunc),
+        Hang("runc hung on the destination", c => c.Destination, ("4 receiving, restoring", "6 committed, not run"), "no runc runs there", IsRunc) with { MayGiveBack = true },
         Reboot("source rebooted", c => c.Source),
         Reboot("destination rebooted", c => c.Destination),
     ];
@@ -116,13 +124,17 @@ public sealed record Fault(string Name, bool IsKill, Func<Cell, Task<string?>> B
     /// <summary>CRIU, or the script that stands for it until there is work.</summary>
     public static bool IsCriu(string program, string command) => program == "criu" || command.Contains("criu-path/criu ", StringComparison.Ordinal);
 
-    private static bool IsCommitting(Moment moment) => moment.Name is "6 claimed" or "6 committed, not run";
-
     private static bool IsShim(string program, string command) => program.StartsWith("containerd-shim", StringComparison.Ordinal) && command.Contains(" -id ", StringComparison.Ordinal);
+
+    private static bool IsDaemon(string program, string command) => program == "ctmigrated" && command.StartsWith("/usr/sbin/ctmigrated", StringComparison.Ordinal);
+
+    private static bool IsDocker(string program, string command) => program == "dockerd";
+
+    private static bool IsRunc(string program, string command) => program == "runc";
 
     private static Fault KillDaemon(string name, Func<Cell, LabHost> host) => new(name, true, async cell =>
     {
-        await HostProcesses.SignalAsync(HostProcesses.Find(host(cell), (program, command) => program == "ctmigrated" && command.StartsWith("/usr/sbin/ctmigrated", StringComparison.Ordinal)), "KILL");
+        await HostProcesses.SignalAsync(HostProcesses.Find(host(cell), IsDaemon), "KILL");
         return null;
     })
     {
@@ -138,6 +150,24 @@ public sealed record Fault(string Name, bool IsKill, Func<Cell, Task<string?>> B
     {
         Exists = (first, last),
         Otherwise = otherwise,
+    };
+
+    // What hangs for good has to be ended by whoever waits for it.
+    private static Fault Hang(string name, Func<Cell, LabHost> host, (string First, string Last) exists, string otherwise, Func<string, string, bool> wanted, TimeSpan? length = null) => new(name, false, async cell =>
+    {
+        var victims = HostProcesses.Find(host(cell), wanted);
+        await HostProcesses.SignalAsync(victims, "STOP");
+        return victims.Count == 0 ? otherwise : null;
+    })
+    {
+        IsHang = true,
+        Exists = exists,
+        Otherwise = otherwise,
+        RepairAsync = length is not { } time ? null : async cell =>
+        {
+            await Task.Delay(time);
+            await HostProcesses.SignalAsync(HostProcesses.Find(host(cell), wanted), "CONT");
+        },
     };
 
     // Of 192 MiB, and only while the cell lasts: journals on it are gone afterwards.

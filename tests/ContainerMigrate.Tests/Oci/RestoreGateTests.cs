@@ -101,7 +101,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         attached.ShouldBe(Environment.ProcessId);
         _gate.InitPid.ShouldBe(Environment.ProcessId);
         _gate.ClaimCommit().ShouldBeTrue();
-        _gate.Release();
+        await _gate.ReleaseAsync(() => Task.CompletedTask);
         ReadLine(gate).ShouldBe("commit");
         Say("warning nothing serious");
         Say("result 0 restored");
@@ -520,7 +520,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         (next.State, next.Decision, next.InitPid).ShouldBe(("active", null, Environment.ProcessId));
         next.ClaimCommit().ShouldBeTrue();
         using var gate = Open("gate");
-        next.Release();
+        await next.ReleaseAsync(() => Task.CompletedTask);
         ReadLine(gate).ShouldBe("commit");
         Say("result 0 restored");
         (await next.WaitForResultAsync(Token)).ShouldBeNull();

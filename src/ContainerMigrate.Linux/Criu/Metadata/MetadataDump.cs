@@ -12,11 +12,10 @@ namespace ContainerMigrate.Linux.Criu.Metadata;
 /// </remarks>
 internal sealed class MetadataDump : IMetadataDump
 {
-    private static readonly TimeSpan LastResort = TimeSpan.FromMinutes(5);
-
     private readonly IProcessRunner _processes;
     private readonly ProcessCommand _checkpoint;
     private readonly string _cgroupDirectory;
+    private readonly string _directory;
     private readonly string _images;
     private readonly Action<string> _finish;
     private readonly Func<ProcessResult, MigrationException> _explain;
@@ -25,12 +24,13 @@ internal sealed class MetadataDump : IMetadataDump
     private PagemapStandIn? _standIn;
     private IRunningProcess? _runc;
 
-    private MetadataDump(IProcessRunner processes, ProcessCommand checkpoint, string cgroupDirectory, string images, Action<string> finish, Func<ProcessResult, MigrationException> explain)
+    private MetadataDump(IProcessRunner processes, ProcessCommand checkpoint, string cgroupDirectory, string directory, Action<string> finish, Func<ProcessResult, MigrationException> explain)
     {
         _processes = processes;
         _checkpoint = checkpoint;
         _cgroupDirectory = cgroupDirectory;
-        _images = images;
+        _directory = directory;
+        _images = CheckpointImages.DirectoryIn(directory);
         _finish = finish;
         _explain = explain;
     }
@@ -45,7 +45,7 @@ internal sealed class MetadataDump : IMetadataDump
     public static async Task<MetadataDump> PrepareAsync(
         IProcessRunner processes, ProcessCommand checkpoint, string cgroupDirectory, string directory, Action<string> finish, Func<ProcessResult, MigrationException> explain)
     {
-        var dump = new MetadataDump(processes, checkpoint, cgroupDirectory, CheckpointImages.DirectoryIn(directory), finish, explain);
+        var dump = new MetadataDump(processes, checkpoint, cgroupDirectory, directory, finish, explain);
         try
         {
             dump._standIn = await PagemapStandIn.StartAsync();
@@ -71,7 +71,7 @@ internal sealed class MetadataDump : IMetadataDump
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var memory = LeftOutMemory.Find(_cgroupDirectory);
-        var result = await TryGoAsync(memory) ?? await StartAnewAsync(memory);
+        var result = await TryGoAsync(memory, cancellationToken) ?? await StartAnewAsync(memory, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         if (result.ExitCode != 0)
         {
@@ -88,9 +88,19 @@ internal sealed class MetadataDump : IMetadataDump
         _gate?.Abort();
         if (_runc is not null)
         {
-            // Not stopped: CRIU must not be, should it be at work all the same.
-            using var limit = new CancellationTokenSource(LastResort);
-            await _runc.WaitAsync(limit.Token).ContinueWith(_ => { }, TaskScheduler.Default);
+            if (!_runc.HasEnded)
+            {
+                try
+                {
+                    // Not stopped: CRIU must not be, should it be at work all the same.
+                    await AbandonedCheckpoint.AwaitEndAsync(_directory);
+                }
+                catch (TimeoutException)
+                {
+                    // It is stopped.
+                }
+            }
+
             await _runc.DisposeAsync();
         }
 
@@ -104,13 +114,13 @@ internal sealed class MetadataDump : IMetadataDump
     }
 
     /// <summary>Null when what was readied does not fit, and has been let go.</summary>
-    private async Task<ProcessResult?> TryGoAsync(LeftOutMemory memory)
+    private async Task<ProcessResult?> TryGoAsync(LeftOutMemory memory, CancellationToken cancellationToken)
     {
         if (_runc is not null && !_runc.HasEnded && memory.Groups is [var group] && group.Processes.All(p => _hidden.Contains(p.Id)))
         {
             await _standIn!.FurnishAsync(group.Pages, group.Guards);
             _gate!.Go();
-            return await _runc.WaitAsync(CancellationToken.None);
+            return await AbandonedCheckpoint.SeeToItsEndAsync(_runc.WaitAsync(CancellationToken.None), _directory, cancellationToken);
         }
 
         await DisposeAsync();
@@ -124,7 +134,7 @@ internal sealed class MetadataDump : IMetadataDump
         return null;
     }
 
-    private async Task<ProcessResult> StartAnewAsync(LeftOutMemory memory)
+    private async Task<ProcessResult> StartAnewAsync(LeftOutMemory memory, CancellationToken cancellationToken)
     {
         List<PagemapStandIn> standIns = [];
         try
@@ -138,7 +148,7 @@ internal sealed class MetadataDump : IMetadataDump
                 overmounts.AddRange(group.Processes.Select(p => new Overmount(standIn.Pagemap, $"/proc/{p.Id}/pagemap")));
             }
 
-            return await _processes.RunAsync(_checkpoint with { Overmounts = overmounts }, CancellationToken.None);
+            return await AbandonedCheckpoint.SeeToItsEndAsync(_processes.RunAsync(_checkpoint with { Overmounts = overmounts }, CancellationToken.None), _directory, cancellationToken);
         }
         catch (IOException e)
         {

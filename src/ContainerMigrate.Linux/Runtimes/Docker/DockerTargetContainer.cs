@@ -109,14 +109,7 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
     /// <inheritdoc/>
     public async Task ReleaseAsync(CancellationToken cancellationToken)
     {
-        _gate.Release();
-        var problem = _start is null ? null : await _start.WaitAsync(cancellationToken);
-        if (problem is not null)
-        {
-            throw new MigrationException("commit", $"docker start failed after the commit: {problem}");
-        }
-
-        await WaitUntilRunningAsync(cancellationToken);
+        await _gate.ReleaseAsync(() => AwaitStartAsync(cancellationToken));
         if (_manifest.Paused)
         {
             await PauseAsync(cancellationToken);
@@ -213,6 +206,17 @@ internal sealed partial class DockerTargetContainer : ITargetContainer, IAsyncDi
         {
             // Nothing was restored, or it has ended.
         }
+    }
+
+    private async Task AwaitStartAsync(CancellationToken cancellationToken)
+    {
+        var problem = _start is null ? null : await _start.WaitAsync(cancellationToken);
+        if (problem is not null)
+        {
+            throw new MigrationException("commit", $"docker start failed after the commit: {problem}");
+        }
+
+        await WaitUntilRunningAsync(cancellationToken);
     }
 
     // Completes with null, or with why dockerd did not start it. Not cancelled: what is held ends by the gate and nothing else.

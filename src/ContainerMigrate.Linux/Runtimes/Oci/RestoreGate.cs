@@ -6,6 +6,7 @@ using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using ContainerMigrate.Linux.Files;
 using ContainerMigrate.Linux.Host;
+using ContainerMigrate.Linux.Interop;
 using ContainerMigrate.Linux.Network;
 using ContainerMigrate.Migration;
 using Microsoft.Extensions.Logging;
@@ -28,6 +29,7 @@ public sealed partial class RestoreGate : IAsyncDisposable
     private const string Commit = "commit";
     private const string Abort = "abort";
     private static readonly TimeSpan RuntimeEndsWithin = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ContinueInterval = TimeSpan.FromSeconds(1);
     private static readonly string[] States = ["armed", "active", "done", "dead"];
 
     private readonly string _directory;
@@ -270,8 +272,19 @@ public sealed partial class RestoreGate : IAsyncDisposable
         return Decision == Commit;
     }
 
-    /// <summary>Opens the gate after a successful claim. The hook re-reads the claim, so that repeating this is harmless.</summary>
-    public void Release() => Send("gate", Commit);
+    /// <summary>Opens the gate after a successful claim, and sees to it that nobody who is to let the container run stands still. The hook re-reads the claim, so that repeating this is harmless.</summary>
+    /// <param name="awaitRunningAsync">Waits until the container runs.</param>
+    public async Task ReleaseAsync(Func<Task> awaitRunningAsync)
+    {
+        Send("gate", Commit);
+        var running = awaitRunningAsync();
+        while (await Task.WhenAny(running, Task.Delay(ContinueInterval)) != running)
+        {
+            ContinueStopped();
+        }
+
+        await running;
+    }
 
     /// <summary>Returns the end of the restore: null for success, else the reason.</summary>
     public async Task<string?> WaitForResultAsync(CancellationToken cancellationToken)
@@ -369,11 +382,32 @@ public sealed partial class RestoreGate : IAsyncDisposable
     }
 
     // "PID START-TIME"; the latter is the 22nd field of /proc/PID/stat.
-    private bool IsAlive(string file)
+    private bool IsAlive(string file) => FindRecorded(file) is not null;
+
+    private int? FindRecorded(string file)
     {
         var path = Path.Combine(_directory, file);
         return File.Exists(path) && File.ReadAllText(path).Split(' ', '\n') is [var id, var start, ..] && int.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
-            && ProcText.ReadStatFields(pid) is { Length: > 19 } fields && fields[19] == start && fields[0] is not ("Z" or "X");
+            && ProcText.ReadStatFields(pid) is { Length: > 19 } fields && fields[19] == start && fields[0] is not ("Z" or "X") ? pid : null;
+    }
+
+    // The clients wait, and nobody else can help: a CRIU, or the runc that it answers to, which somebody has stopped goes on.
+    private void ContinueStopped()
+    {
+        if (FindRecorded("criu-pid") is not { } criu)
+        {
+            return;
+        }
+
+        foreach (var id in (int[])[criu, ProcText.ReadStatFields(criu) is [_, var parent, ..] && int.TryParse(parent, out var runc) ? runc : criu])
+        {
+            using var process = ProcessDescriptor.Open(id);
+            if (process is not null && ProcText.ReadStatFields(id) is ["T", ..])
+            {
+                LogContinued(id);
+                process.Signal(ProcessDescriptor.Continue);
+            }
+        }
     }
 
     /// <inheritdoc/>
@@ -548,6 +582,9 @@ public sealed partial class RestoreGate : IAsyncDisposable
 
     [LoggerMessage(LogLevel.Debug, "restore event: {Line}")]
     private partial void LogEvent(string line);
+
+    [LoggerMessage(LogLevel.Warning, "process {Id}, which is to let the container run, was stopped; it goes on")]
+    private partial void LogContinued(int id);
 
     [LoggerMessage(LogLevel.Information, "restore aborted: {Reason}")]
     private partial void LogAborted(string reason);

@@ -118,19 +118,7 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
     public Task Resumed => _gate.Resumed;
 
     /// <inheritdoc/>
-    public async Task ReleaseAsync(CancellationToken cancellationToken)
-    {
-        _gate.Release();
-        if (_start is not null && await _start.WaitAsync(cancellationToken) is { } problem)
-        {
-            throw new MigrationException("commit", $"runc start failed after the commit: {problem}");
-        }
-
-        if (await GetStateAsync(cancellationToken) != TargetContainerState.Running)
-        {
-            throw new MigrationException("commit", $"container {Id} does not run after the commit");
-        }
-    }
+    public Task ReleaseAsync(CancellationToken cancellationToken) => _gate.ReleaseAsync(() => AwaitStartAsync(cancellationToken));
 
     /// <inheritdoc/>
     public Task FinishAsync(JsonObject restartPolicy, CancellationToken cancellationToken)
@@ -205,6 +193,19 @@ internal sealed class RuncTargetContainer : ITargetContainer, IAsyncDisposable
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _gate.DisposeAsync();
+
+    private async Task AwaitStartAsync(CancellationToken cancellationToken)
+    {
+        if (_start is not null && await _start.WaitAsync(cancellationToken) is { } problem)
+        {
+            throw new MigrationException("commit", $"runc start failed after the commit: {problem}");
+        }
+
+        if (await GetStateAsync(cancellationToken) != TargetContainerState.Running)
+        {
+            throw new MigrationException("commit", $"container {Id} does not run after the commit");
+        }
+    }
 
     // Null for success. Not cancelled: what is held ends by the gate and nothing else.
     private async Task<string?> RunAsync(params string[] arguments)
