@@ -74,6 +74,24 @@ public sealed class CgroupFreezer(TimeProvider? timeProvider = null) : ICgroupFr
         }
     }
 
+    /// <inheritdoc/>
+    public void RemoveEmpty(string cgroupDirectory)
+    {
+        var directory = CgroupPath.Check(cgroupDirectory);
+        try
+        {
+            // The kernel takes no cgroup away that has children or processes.
+            foreach (var child in Directory.EnumerateDirectories(directory, "*", SearchOption.AllDirectories).OrderByDescending(d => d.Length).Append(directory))
+            {
+                Directory.Delete(child);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // It is gone, or in use.
+        }
+    }
+
     private static void Set(string cgroupDirectory, string value)
     {
         var directory = CgroupPath.Check(cgroupDirectory);

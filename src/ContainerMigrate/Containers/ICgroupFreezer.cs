@@ -18,4 +18,7 @@ public interface ICgroupFreezer
 
     /// <summary>True when there are processes, and all of them stand still.</summary>
     bool IsFrozen(string cgroupDirectory);
+
+    /// <summary>Removes what a runtime that died has left of a removed container's cgroup. Nothing while there are processes in it.</summary>
+    void RemoveEmpty(string cgroupDirectory);
 }

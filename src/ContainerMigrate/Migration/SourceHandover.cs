@@ -91,6 +91,7 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
                 postCopy.End();
                 await environment.Checkpoints.UndoAsync(journal.Value(JournalKeys.Cgroup)!.GetValue<string>(), journal.Directory);
                 await runtime.DestroyAsync(reference, cancellationToken);
+                environment.Freezer.RemoveEmpty(journal.Value(JournalKeys.Cgroup)!.GetValue<string>());
                 if (!isResolved)
                 {
                     // Whether they have arrived is known of a destination that has said so itself.

@@ -40,6 +40,26 @@ public sealed class CgroupFreezerTests(ITestOutputHelper output)
         _freezer.IsFrozen(gone).ShouldBeFalse();
     }
 
+    [Fact]
+    public async Task RemovesWhatIsEmptyAndNothingElse()
+    {
+        using var cgroup = ScratchCgroup.Create();
+        Directory.CreateDirectory(Path.Combine(cgroup.Path, "init", "inner"));
+        await using var process = await new ProcessRunner().StartAsync(
+            new ProcessCommand("/bin/sh", "-c", $"echo $$ > {cgroup.Path}/cgroup.procs; echo in; read -r line"), CancellationToken.None);
+        await process.StandardOutput.ReadExactlyAsync(new byte[3], CancellationToken.None);
+
+        _freezer.RemoveEmpty(cgroup.Path);
+        Directory.Exists(cgroup.Path).ShouldBeTrue();
+
+        await process.StandardInput.DisposeAsync();
+        await process.WaitAsync(CancellationToken.None);
+        Directory.CreateDirectory(Path.Combine(cgroup.Path, "init", "inner"));
+        _freezer.RemoveEmpty(cgroup.Path);
+        Directory.Exists(cgroup.Path).ShouldBeFalse();
+        _freezer.RemoveEmpty(cgroup.Path);
+    }
+
     [Theory]
     [InlineData("/sys/fs/cgroup/")]
     [InlineData("/sys/fs/cgroup/../../../tmp")]

@@ -22,7 +22,10 @@ internal sealed class ScratchCgroup : IDisposable
 
     public void Dispose()
     {
-        File.WriteAllText(Path + "/cgroup.freeze", "0");
-        Directory.Delete(Path);
+        if (Directory.Exists(Path))
+        {
+            File.WriteAllText(Path + "/cgroup.freeze", "0");
+            Directory.Delete(Path);
+        }
     }
 }

@@ -181,6 +181,10 @@ internal sealed class DaemonLife :
 
     public bool IsFrozen(string cgroupDirectory) => _machine.Frozen || _machine.StandsStill;
 
+    public void RemoveEmpty(string cgroupDirectory)
+    {
+    }
+
     public string? FindObstacle(string cgroupDirectory) => null;
 
     public CpuLimit Read(string cgroupDirectory) => _machine.Cpu;
