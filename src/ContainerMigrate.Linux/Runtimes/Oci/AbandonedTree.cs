@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using System.Globalization;
+using ContainerMigrate.Linux.Host;
+using ContainerMigrate.Linux.Interop;
 
 namespace ContainerMigrate.Linux.Runtimes.Oci;
 
@@ -13,21 +16,49 @@ internal static class AbandonedTree
 
     private static readonly TimeSpan EndsByItselfWithin = TimeSpan.FromSeconds(2);
 
-    /// <summary>Waits until the restore has ended; kills all of its cgroup when it does not, which ends it. Nothing of it has ever run.</summary>
+    /// <summary>Waits until the restore has ended; kills all of its cgroup when it does not, and then runc, which ends it. Nothing of it has ever run.</summary>
     /// <param name="restoreDirectory">Of a restore whose decision is to abort.</param>
     public static async Task EndAsync(string restoreDirectory, CancellationToken cancellationToken)
+    {
+        if (await HasEndedAsync(restoreDirectory, cancellationToken))
+        {
+            return;
+        }
+
+        KillCgroup(Path.Combine(restoreDirectory, "criu.conf"));
+        if (!await HasEndedAsync(restoreDirectory, cancellationToken))
+        {
+            KillRunc(Path.Combine(restoreDirectory, "supervisor-pid"));
+        }
+    }
+
+    private static async Task<bool> HasEndedAsync(string restoreDirectory, CancellationToken cancellationToken)
     {
         for (var clock = Stopwatch.StartNew(); File.Exists(Path.Combine(restoreDirectory, "active")); await Task.Delay(50, cancellationToken))
         {
             if (clock.Elapsed > EndsByItselfWithin)
             {
-                Kill(Path.Combine(restoreDirectory, "criu.conf"));
-                return;
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    // The wrapper's supervisor, which waits for it, does the rest.
+    private static void KillRunc(string supervisorFile)
+    {
+        if (RecordedProcess.Find(supervisorFile) is { } supervisor)
+        {
+            foreach (var child in ProcText.ReadOrEmpty($"/proc/{supervisor}/task/{supervisor}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            {
+                using var process = ProcessDescriptor.Open(int.Parse(child, CultureInfo.InvariantCulture));
+                process?.Signal(ProcessDescriptor.Kill);
             }
         }
     }
 
-    private static void Kill(string criuConfig)
+    private static void KillCgroup(string criuConfig)
     {
         try
         {

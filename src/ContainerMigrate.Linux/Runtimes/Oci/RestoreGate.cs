@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -382,19 +381,12 @@ public sealed partial class RestoreGate : IAsyncDisposable
     }
 
     // "PID START-TIME"; the latter is the 22nd field of /proc/PID/stat.
-    private bool IsAlive(string file) => FindRecorded(file) is not null;
-
-    private int? FindRecorded(string file)
-    {
-        var path = Path.Combine(_directory, file);
-        return File.Exists(path) && File.ReadAllText(path).Split(' ', '\n') is [var id, var start, ..] && int.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
-            && ProcText.ReadStatFields(pid) is { Length: > 19 } fields && fields[19] == start && fields[0] is not ("Z" or "X") ? pid : null;
-    }
+    private bool IsAlive(string file) => RecordedProcess.Find(Path.Combine(_directory, file)) is not null;
 
     // The clients wait, and nobody else can help: a CRIU, or the runc that it answers to, which somebody has stopped goes on.
     private void ContinueStopped()
     {
-        if (FindRecorded("criu-pid") is not { } criu)
+        if (RecordedProcess.Find(Path.Combine(_directory, "criu-pid")) is not { } criu)
         {
             return;
         }
