@@ -35,7 +35,9 @@ internal sealed class DockerCreator(DockerClient client, DockerOptions options, 
         string? id = null;
         try
         {
-            id = (await client.PostAsync($"/containers/create?name={Uri.EscapeDataString(manifest.Name)}", request.Body, cancellationToken)).Text("Id");
+            // Not cancelled: dockerd would make it all the same, and after all traces of it were looked for.
+            id = (await client.PostAsync($"/containers/create?name={Uri.EscapeDataString(manifest.Name)}", request.Body, CancellationToken.None)).Text("Id");
+            cancellationToken.ThrowIfCancellationRequested();
             foreach (var (network, endpoint) in request.Connections)
             {
                 var body = new JsonObject { ["Container"] = id, ["EndpointConfig"] = endpoint };

@@ -82,7 +82,9 @@ internal sealed class DockerVolumes(DockerClient client, IHostDirectories direct
             }
 
             var labels = new JsonObject(mount.Labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))) { [DockerSettingsReader.MigrationAnnotation] = migrationId };
-            var made = await client.PostAsync("/volumes/create", new JsonObject { ["Name"] = mount.Source, ["Driver"] = LocalDriver, ["Labels"] = labels }, cancellationToken);
+            // Not cancelled: dockerd would make it all the same, and after all traces of it were looked for.
+            cancellationToken.ThrowIfCancellationRequested();
+            var made = await client.PostAsync("/volumes/create", new JsonObject { ["Name"] = mount.Source, ["Driver"] = LocalDriver, ["Labels"] = labels }, CancellationToken.None);
             if (made.Object("Labels").Text(DockerSettingsReader.MigrationAnnotation) != migrationId)
             {
                 throw new MigrationException("reserve", $"volume {mount.Source} was just made here by somebody else");
