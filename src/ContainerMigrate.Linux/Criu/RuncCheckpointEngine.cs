@@ -49,7 +49,7 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
             throw Explain(result, directory);
         }
 
-        ArmTimers(CheckpointImages.DirectoryIn(directory));
+        PutRight(CheckpointImages.DirectoryIn(directory));
     }
 
     /// <inheritdoc/>
@@ -58,7 +58,7 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
         ArgumentNullException.ThrowIfNull(container);
         cancellationToken.ThrowIfCancellationRequested();
         return await MetadataDump.PrepareAsync(
-            _processes, Checkpoint(container, directory), container.CgroupDirectory, directory, ArmTimers, result => Explain(result, directory));
+            _processes, Checkpoint(container, directory), container.CgroupDirectory, directory, PutRight, result => Explain(result, directory));
     }
 
     /// <inheritdoc/>
@@ -106,13 +106,18 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     }
 
     // Images in a form that is not known go as they are: CRIU may have changed it together with what is put right here.
-    private void ArmTimers(string images)
+    private void PutRight(string images)
     {
         try
         {
             if (PeriodicTimers.Arm(images) is > 0 and var timers)
             {
                 LogArmed(timers);
+            }
+
+            if (InterruptedCalls.Repeat(images) is > 0 and var calls)
+            {
+                LogRepeated(calls);
             }
         }
         catch (InvalidDataException e)
@@ -145,7 +150,10 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     [LoggerMessage(LogLevel.Debug, "{Timers} periodic timers had expired and were armed again in the images")]
     private partial void LogArmed(int timers);
 
-    [LoggerMessage(LogLevel.Warning, "periodic timers may stop, since CRIU's image of open files cannot be read: {Reason}")]
+    [LoggerMessage(LogLevel.Debug, "{Calls} system calls that the freeze had interrupted are begun anew in the images")]
+    private partial void LogRepeated(int calls);
+
+    [LoggerMessage(LogLevel.Warning, "periodic timers may stop, and system calls fail with EINTR, since an image of CRIU cannot be read: {Reason}")]
     private partial void LogUnknownImage(string reason);
 
     [LoggerMessage(LogLevel.Warning, "an interrupted dump had left {Sockets} TCP sockets in repair mode; they work again")]
