@@ -60,6 +60,30 @@ public sealed class FidelityTests(LabFixture lab) : HostTest(lab)
         (await H2.InspectAsync(Container))!["State"]!["ExitCode"]!.GetValue<int>().ShouldBe(5, "what it does on its own stop signal");
     }
 
+    // CRIU lets tasks go one by one, and fails when one is gone by then; and returns EINTR from poll(2).
+    [Fact]
+    public async Task ProcessesMayKillEachOtherTheMomentTheyRunAgain()
+    {
+        await H1.DockerRunAsync(Container, [.. Network, "ctm-small:1", "python3", "/app/resume.py"]);
+        await H1.WaitForLogAsync(Container, "ready");
+
+        foreach (var (source, destination) in ((LabHost, LabHost)[])[(H1, H2), (H2, H1), (H1, H2)])
+        {
+            await Task.Delay(TimeSpan.FromSeconds(0.5), TestContext.Current.CancellationToken); // all processes wait in their calls
+            var earlier = (await source.RunAsync("docker", "logs", Container)).Split('\n').Count(l => l.StartsWith("killed", StringComparison.Ordinal));
+
+            (await source.MigrateAsync(Container, destination)).ShouldBeDone();
+
+            (await destination.StateAsync(Container)).ShouldBe("running");
+            await Eventually.BecomesTrueAsync(
+                "it has noticed the stop",
+                async () => (await destination.RunAsync("docker", "logs", Container)).Split('\n').Count(l => l.StartsWith("killed", StringComparison.Ordinal)) > earlier,
+                TimeSpan.FromSeconds(15));
+        }
+
+        (await H2.RunAsync("docker", "logs", Container)).ShouldNotContain("interrupted");
+    }
+
     [Fact]
     public async Task KeepsEverySetting()
     {

@@ -26,6 +26,7 @@ internal static class AbandonedTree
         }
 
         KillCgroup(Path.Combine(restoreDirectory, "criu.conf"));
+        Kill(RecordedProcess.Find(Path.Combine(restoreDirectory, "criu-pid"))); // it may have left that cgroup
         if (!await HasEndedAsync(restoreDirectory, cancellationToken))
         {
             KillRunc(Path.Combine(restoreDirectory, "supervisor-pid"));
@@ -52,9 +53,17 @@ internal static class AbandonedTree
         {
             foreach (var child in ProcText.ReadOrEmpty($"/proc/{supervisor}/task/{supervisor}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
             {
-                using var process = ProcessDescriptor.Open(int.Parse(child, CultureInfo.InvariantCulture));
-                process?.Signal(ProcessDescriptor.Kill);
+                Kill(int.Parse(child, CultureInfo.InvariantCulture));
             }
+        }
+    }
+
+    private static void Kill(int? id)
+    {
+        if (id is { } known)
+        {
+            using var process = ProcessDescriptor.Open(known);
+            process?.Signal(ProcessDescriptor.Kill);
         }
     }
 
