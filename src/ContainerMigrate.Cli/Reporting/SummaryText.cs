@@ -26,7 +26,7 @@ internal static class SummaryText
             return;
         }
 
-        WriteFolded(streams, MigrationText.Done(result), "  ");
+        WriteFolded(streams, MigrationText.Done(result, status.Mode), "  ");
         if (MigrationText.PauseParts(result) is { } parts)
         {
             WriteFolded(streams, $"  {parts}", "    ");

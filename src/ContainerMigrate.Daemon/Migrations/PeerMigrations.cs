@@ -69,7 +69,7 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
         var imageBytes = check.MissingLayers.Count > 0 ? request.Manifest.Image?.SizeBytes ?? 0 : 0;
         var errors = check.Findings.Concat(HostComparison.Compare(request.SourceFacts with { Clock = check.Facts.Clock }, check.Facts, request.Manifest, imageBytes))
             .Concat(MountComparison.Compare(request.Manifest, check.Mounts ?? [], environment.HostName))
-            .Where(f => f.Severity == CheckSeverity.Error && !request.Skip.Contains(f.Check)).ToList();
+            .Where(f => f.Severity == CheckSeverity.Error && !request.Skip.Contains(f.Check) && (!request.Manifest.Offline || OfflineChecks.Concerns(f))).ToList();
         if (errors.Count > 0)
         {
             return new ReserveReply(false, errors, []);

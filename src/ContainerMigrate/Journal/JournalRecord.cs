@@ -34,6 +34,9 @@ public static class JournalKeys
     public const string Cgroup = "cgroup";
     public const string Paused = "paused";
 
+    /// <summary>True on the source, with the record of the freeze: the container is stopped instead.</summary>
+    public const string Stopped = "stopped";
+
     /// <summary>True on the source: its host was being emptied.</summary>
     public const string Evacuation = "evacuation";
 

@@ -108,7 +108,7 @@ public sealed partial class SourceMigration
         _clock.Mark("go");
         _clock.Split("go", state.Parts);
         _clock.Leave(PeerState.AfterThePause);
-        var packets = await _packets!.EndAsync();
+        var packets = _packets is null ? null : await _packets.EndAsync();
         var result = new MigrationResult
         {
             PauseMs = Math.Round(_clock.TotalMs, 1),
@@ -124,7 +124,7 @@ public sealed partial class SourceMigration
             DestinationId = state.Detail,
             KeptPackets = packets,
         };
-        _environment.Pauses.Add(_peer.Name, plan.Runtime.Name, PauseSample.Of(plan.Container.Manifest, plan.Report.Mode == MigrationModes.PostCopy ? MigrationModes.PreCopy : plan.Report.Mode, _memory?.LeftToCopyMs ?? 0, result.PauseMs, result.PauseParts));
+        RememberPause(plan, result);
         await handover.CleanUpAsync(_journal, _peer, Progress, arrival => result = result with
         {
             TotalMs = Math.Round(_environment.Time.GetElapsedTime(total).TotalMilliseconds, 1),
@@ -140,8 +140,21 @@ public sealed partial class SourceMigration
         });
     }
 
+    private void RememberPause(MigrationPlan plan, MigrationResult result)
+    {
+        if (!plan.Container.Manifest.Offline)
+        {
+            _environment.Pauses.Add(_peer.Name, plan.Runtime.Name, PauseSample.Of(plan.Container.Manifest, plan.Report.Mode == MigrationModes.PostCopy ? MigrationModes.PreCopy : plan.Report.Mode, _memory?.LeftToCopyMs ?? 0, result.PauseMs, result.PauseParts));
+        }
+    }
+
     private async Task<ISourceMemory> OpenMemoryAsync(MigrationPlan plan, CancellationToken cancellationToken)
     {
+        if (plan.Report.Mode == MigrationModes.Offline)
+        {
+            return new NoMemory();
+        }
+
         if (plan.Report.Mode is not (MigrationModes.PreCopy or MigrationModes.PostCopy))
         {
             return new StopAndCopyMemory(_environment, _streams, plan.Container, _journal, Progress);
@@ -258,6 +271,14 @@ public sealed partial class SourceMigration
         var policy = await plan.Runtime.ReadRestartPolicyAsync(container.Reference, ahead.Token);
         Step(MigrationPhase.PreCopy, "taking the restart policy away", new JsonObject { [JournalKeys.RestartPolicy] = policy.DeepClone() });
         await plan.Runtime.SuspendRestartPolicyAsync(container.Reference, ahead.Token);
+
+        if (manifest.Offline)
+        {
+            var offline = new OfflineSwitchover(_environment, _peer, _journal, _streams, files, _clock, Progress);
+            await Guard("switchover", deadline, () => offline.RunAsync(plan, log, Step, ahead.Token));
+            Step(MigrationPhase.Go, "handing over", null);
+            return;
+        }
 
         _packets = await DepartingPackets.OpenAsync(_environment, container.NetworkNamespacePath, _peer, _journal.MigrationId, _logger, ahead.Token);
         using var frozen = new CancellationTokenSource(freezeTimeout, _environment.Time);
@@ -391,7 +412,7 @@ public sealed partial class SourceMigration
             failure = failure with { Cause = $"{failure.Cause}, and {_peer.Name} does not answer", NextStep = CheckPeer };
         }
 
-        var (sourceState, outside) = await LookAfterAsync(plan, stage);
+        var (sourceState, outside) = await LookAfterAsync(plan, stage, failure);
         failure = cancelled ? failure : outside ?? failure;
         var exitCode = cancelled ? ExitCodes.Cancelled : _refused ? ExitCodes.Refused : ExitCodes.FailedSourceRunning;
         try
@@ -407,13 +428,15 @@ public sealed partial class SourceMigration
     }
 
     // What somebody else does to a container that moves, and its own end, are seen as failures of all kinds; this is what they come from.
-    private async Task<(string? State, MigrationFailure? Failure)> LookAfterAsync(MigrationPlan plan, string stage)
+    private async Task<(string? State, MigrationFailure? Failure)> LookAfterAsync(MigrationPlan plan, string stage, MigrationFailure failure)
     {
         try
         {
             using var limit = new CancellationTokenSource(AbortTimeout, _environment.Time);
             var life = await plan.Runtime.FindLifeAsync(plan.Container.Reference, limit.Token);
-            return life.InitPid == plan.Container.InitPid ? (null, null)
+            var wasStopped = _journal.Value(JournalKeys.Stopped) is not null;
+            return life.InitPid == plan.Container.InitPid || (wasStopped && life.InitPid > 0) ? (null, null)
+                : wasStopped && life.Exists ? ("stopped", Outside($"{failure.Cause}, and the container, which was stopped, could not be started again", $"start it: docker start {plan.Container.Reference.Name}"))
                 : life.InitPid > 0 ? ("running", Outside("the container was restarted meanwhile", "migrate again"))
                 : life.Exists ? ("stopped", Outside($"the container has ended by itself, or was ended: {life.End}", "start it, and migrate again"))
                 : ("removed", Outside($"the container has ended by itself, or was ended: {life.End}", null));
