@@ -37,6 +37,9 @@ public static class JournalKeys
     /// <summary>True on the source, with the record of the freeze: the container is stopped instead.</summary>
     public const string Stopped = "stopped";
 
+    /// <summary>True on the source, with its end: the container is in a file, and goes on running.</summary>
+    public const string LeftRunning = "left_running";
+
     /// <summary>True on the source: its host was being emptied.</summary>
     public const string Evacuation = "evacuation";
 

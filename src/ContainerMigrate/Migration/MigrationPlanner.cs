@@ -117,7 +117,8 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         }
 
         findings = [.. findings.Distinct().OrderBy(f => OrderOf(f.Check)).ThenByDescending(f => f.Severity)];
-        var estimate = new PauseEstimate(environment.Pauses.Read(peer.Name, runtime.Name));
+        // What a file takes is learned of no link.
+        var estimate = new PauseEstimate(ManifestValidator.IsName(peer.Name) ? environment.Pauses.Read(peer.Name, runtime.Name) : []);
         var report = new CheckReport
         {
             Container = reference.Name,

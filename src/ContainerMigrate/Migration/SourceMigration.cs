@@ -80,6 +80,11 @@ public sealed partial class SourceMigration
             try
             {
                 await UpToGoAsync(plan, cancel, shutdown);
+                if (_request.LeaveRunning)
+                {
+                    await LeaveRunningAsync(plan, total);
+                    return;
+                }
             }
             finally
             {
@@ -136,13 +141,40 @@ public sealed partial class SourceMigration
         Progress.Update(s => s with
         {
             Phase = MigrationPhase.Done, Activity = "", Result = result, Failure = s.ExitCode == ExitCodes.Lost ? s.Failure : null, EndedAt = _environment.Time.GetUtcNow(), ExitCode = s.ExitCode ?? ExitCodes.Done,
-            SourceState = "removed", DestinationState = s.ExitCode == ExitCodes.Lost ? "absent" : plan.Container.Manifest.Paused ? "paused" : "running",
+            SourceState = "removed", DestinationState = s.ExitCode == ExitCodes.Lost ? "absent" : _request.ToFile ? "saved" : plan.Container.Manifest.Paused ? "paused" : "running",
+        });
+    }
+
+    // The file has it all. The container runs before the disk has it: whether the file may bear its name is found out afterwards.
+    private async Task LeaveRunningAsync(MigrationPlan plan, long began)
+    {
+        _journal.Append(MigrationPhase.Aborted, new JsonObject { [JournalKeys.LeftRunning] = true });
+        await new SourceRollback(_environment, _logger).RunAsync(_journal, CancellationToken.None);
+        await (_packets?.DeliverHereAsync() ?? Task.CompletedTask);
+        _clock.Mark("go on");
+        Progress.Say("making the file durable");
+        var state = await _peer.GoAsync(_journal.MigrationId, new GoRequest(_journal.Epoch, []), CancellationToken.None);
+        if (state.Phase == MigrationPhase.Aborted)
+        {
+            throw new MigrationException(state.Failure ?? new MigrationFailure(_environment.HostName, "save", state.Detail));
+        }
+
+        var result = new MigrationResult
+        {
+            PauseMs = Math.Round(_clock.TotalMs, 1), TotalMs = Math.Round(_environment.Time.GetElapsedTime(began).TotalMilliseconds, 1), PauseParts = _clock.Parts, FileRounds = _files?.Rounds ?? 0,
+            FilesAheadBytes = _files?.AheadBytes ?? 0, FilesInPauseBytes = _files?.InPauseBytes ?? 0, SentBytes = _streams.SentBytes, WireBytes = _streams.SentBytes,
+        };
+        _journal.Close(new JsonObject { [JournalKeys.ExitCode] = ExitCodes.Done, [JournalKeys.Result] = System.Text.Json.JsonSerializer.SerializeToNode(result, JournalJson.Default.MigrationResult) });
+        Progress.Update(s => s with
+        {
+            Phase = MigrationPhase.Done, Activity = "", Result = result, EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done,
+            SourceState = plan.Container.Manifest.Paused ? "paused" : "running", DestinationState = "saved",
         });
     }
 
     private void RememberPause(MigrationPlan plan, MigrationResult result)
     {
-        if (!plan.Container.Manifest.Offline)
+        if (!plan.Container.Manifest.Offline && !_request.ToFile)
         {
             _environment.Pauses.Add(_peer.Name, plan.Runtime.Name, PauseSample.Of(plan.Container.Manifest, plan.Report.Mode == MigrationModes.PostCopy ? MigrationModes.PreCopy : plan.Report.Mode, _memory?.LeftToCopyMs ?? 0, result.PauseMs, result.PauseParts));
         }
@@ -289,6 +321,11 @@ public sealed partial class SourceMigration
             switchover.Token.ThrowIfCancellationRequested();
         });
 
+        if (_request.LeaveRunning)
+        {
+            return;
+        }
+
         Step(MigrationPhase.Go, "handing over", memory.LeftBehindBytes is { } left ? new JsonObject { [JournalKeys.LeftBehindBytes] = left } : null);
     }
 
@@ -338,6 +375,11 @@ public sealed partial class SourceMigration
 
     private TimeSpan FreezeTimeout(MigrationPlan plan)
     {
+        if (_request.ToFile)
+        {
+            return Deadline; // nobody waits for the container but the disk
+        }
+
         if (_request.FreezeTimeoutSeconds is { } seconds)
         {
             return TimeSpan.FromSeconds(seconds);
@@ -391,9 +433,13 @@ public sealed partial class SourceMigration
         }
 
         LogAborted(failure.ToString());
+        var isGivenBack = _journal.Phase == MigrationPhase.Aborted; // saved and left running: only the file is missing
         try
         {
-            _journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(failure));
+            if (!isGivenBack)
+            {
+                _journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(failure));
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -403,7 +449,7 @@ public sealed partial class SourceMigration
         }
 
         await new SourceRollback(_environment, _logger).RunAsync(_journal, CancellationToken.None);
-        await (_packets?.DeliverHereAsync() ?? Task.CompletedTask);
+        await (isGivenBack || _packets is null ? Task.CompletedTask : _packets.DeliverHereAsync());
         var state = await ReleasePeerAsync(failure);
         var released = state is not null;
         if (!released && !cancelled && reason is MigrationException { InnerException: OperationCanceledException })
