@@ -58,7 +58,7 @@ public sealed class EvacuationTests(LabFixture lab) : HostTest(lab)
         await StartAsync("stopped", "--ip", "10.77.0.72", "--label", "io.ctmigrate.evacuate=offline");
         await StartAsync("saved", "--ip", "10.77.0.73", "--label", "io.ctmigrate.evacuate=save");
         // One that the destination cannot restore, whichever is first.
-        await using var armed = await ArmedDaemon.StartAsync(H2, await H2.RunAsync("cat", "/etc/ctmigrate/ctmigrated.json"));
+        await using var armed = await ArmedDaemon.StartAsync(H2, "{}");
         await H2.ShellAsync("echo 'target.Restore:before=error' >/var/tmp/faults");
 
         var plan = await RunAsync(50, "evacuate", "--plan");

@@ -71,7 +71,7 @@ internal static class MigrationText
     {
         if (isSaved)
         {
-            return $"done: saved, frozen for {Duration.FormatMilliseconds(result.PauseMs)}, total {Duration.FormatMilliseconds(result.TotalMs)}, {ByteSize.Format(result.SentBytes)} before compression";
+            return $"done: saved, frozen for {Duration.FormatMilliseconds(result.PauseMs)}, total {Duration.FormatMilliseconds(result.TotalMs)}";
         }
 
         var pause = mode == MigrationModes.Offline ? $"stopped for {Duration.FormatMilliseconds(result.PauseMs)}" : $"pause {Duration.FormatMilliseconds(result.PauseMs)} seen by the network";
