@@ -71,7 +71,7 @@ public sealed class EvacuationTests(LabFixture lab) : HostTest(lab)
         (results["privileged"], results["stopped"], results["saved"]).ShouldBe(("stays", "moved", "saved"));
         var failed = small.Where(s => results[s] != "moved").ShouldHaveSingleItem();
         results[failed].ShouldBe("stays");
-        DetailOf(evacuated, failed).ShouldContain("h2: restore");
+        DetailOf(evacuated, failed).ShouldContain("target.Restore");
         await ShouldRunAsync(H2, [.. small.Where(s => s != failed), "stopped"]);
         await ShouldRunAsync(H1, failed, "privileged");
         (await H1.StateAsync("saved")).ShouldBe("absent");

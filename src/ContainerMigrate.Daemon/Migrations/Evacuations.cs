@@ -104,7 +104,9 @@ internal sealed class Evacuations(MigrationEnvironment environment, MigrationSer
             throw new MigrationException(EvacuatedContainer.Gone, "the container is not here any more", "if it was moved on, bring it back from there");
         }
 
-        return await EndOfAsync(await migrations.StartAsync(new MigrateRequest { Container = $"{runtime}:{container}", Host = peer }, cancellationToken), cancellationToken);
+        // As it came: what could not move while it ran cannot do so now.
+        var mode = journal.Value(JournalKeys.Manifest)?["offline"]?.GetValue<bool>() is true ? MigrationModes.Offline : MigrationModes.Auto;
+        return await EndOfAsync(await migrations.StartAsync(new MigrateRequest { Container = $"{runtime}:{container}", Host = peer, Mode = mode }, cancellationToken), cancellationToken);
     }
 
     private async Task<MigrationStatus> RestoreAsync(EvacuatedContainer container, CancellationToken cancellationToken)
