@@ -51,7 +51,7 @@ install: publish ## programs, hooks, unit and default configuration, below DESTD
 	ln -sf ../lib/ctmigrate/ctmigrate $(DESTDIR)/usr/bin/ctmigrate
 	ln -sf ../lib/ctmigrate/ctmigrated $(DESTDIR)/usr/sbin/ctmigrated
 	ln -sf /usr/lib/ctmigrate/ctmigrate-runc $(DESTDIR)/usr/local/sbin/runc
-	install -m 644 -t $(DESTDIR)/usr/lib/systemd/system packaging/ctmigrated.service
+	install -m 644 -t $(DESTDIR)/usr/lib/systemd/system packaging/ctmigrated.service packaging/ctmigrate-evacuate.service
 	install -D -m 644 packaging/completions/ctmigrate.bash $(DESTDIR)/usr/share/bash-completion/completions/ctmigrate
 	install -D -m 644 packaging/completions/_ctmigrate $(DESTDIR)/usr/share/zsh/vendor-completions/_ctmigrate
 	[ -e $(DESTDIR)/etc/ctmigrate/ctmigrated.json ] || \

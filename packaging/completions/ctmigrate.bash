@@ -14,7 +14,7 @@ _ctmigrate_migrations() {
 
 _ctmigrate() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local verbs='check migrate evacuate return status watch cancel resolve history hosts announce doctor'
+  local verbs='check migrate save restore verify evacuate return status watch cancel resolve history hosts announce doctor'
   local checks='state criu kernel cpu runtime wrapper storage image memory disk name address network clock exec tty mounts stdio privileged namespaces io_uring devices settings processes'
   local verb='' operands=0 i word
   COMPREPLY=()
@@ -23,7 +23,7 @@ _ctmigrate() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
     case $word in
-      --socket | --skip | --volume | --mode | --max-downtime | --on-stall | --deadline | --freeze-timeout | --code | --to | --parallel | --winner) ((i++)) ;;
+      --socket | --skip | --volume | --mode | --max-downtime | --on-stall | --deadline | --freeze-timeout | --code | --to | --parallel | --within | --winner | --as | --passphrase-file | --key) ((i++)) ;;
       -*) ;;
       *)
         if [[ -z $verb ]]; then
@@ -39,11 +39,12 @@ _ctmigrate() {
 
   case $previous in
     --socket) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-    --mode) mapfile -t COMPREPLY < <(compgen -W 'auto precopy postcopy stop-and-copy' -- "$current"); return ;;
+    --mode) mapfile -t COMPREPLY < <(compgen -W 'auto precopy postcopy stop-and-copy offline' -- "$current"); return ;;
     --winner) mapfile -t COMPREPLY < <(compgen -W 'source destination' -- "$current"); return ;;
     --on-stall) mapfile -t COMPREPLY < <(compgen -W 'accept abort throttle postcopy' -- "$current"); return ;;
     --to) mapfile -t COMPREPLY < <(compgen -W "$(_ctmigrate_hosts)" -- "$current"); return ;;
-    --parallel | --volume | --max-downtime | --deadline | --freeze-timeout | --code) return ;;
+    --passphrase-file | --key) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+    --parallel | --within | --as | --volume | --max-downtime | --deadline | --freeze-timeout | --code) return ;;
     --skip)
       local done_part=''
       [[ $current != *,* ]] || done_part=${current%,*},
@@ -57,14 +58,23 @@ _ctmigrate() {
   case $verb in
     '') options+=' --version' operand=$verbs ;;
     check) options+=' --mode --on-stall --volume --skip --json' ;;&
-    migrate) options+=' --dry-run --mode --max-downtime --on-stall --volume --keep-volumes --keep-dest --skip --deadline --freeze-timeout --detach --json' ;;&
+    migrate) options+=' --dry-run --offline --mode --max-downtime --on-stall --volume --keep-volumes --keep-dest --skip --deadline --freeze-timeout --detach --json' ;;&
     check | migrate)
       case $operands in
         0) operand=$(_ctmigrate_containers) ;;
         1) operand=$(_ctmigrate_hosts) ;;
       esac
       ;;
-    evacuate) options+=' --to --parallel --plan --json' ;;
+    save)
+      options+=' --leave-running --with-image --passphrase-file --key --volume --keep-volumes --skip --json'
+      case $operands in
+        0) operand=$(_ctmigrate_containers) ;;
+        1) operand=$(compgen -f -- "$current") ;;
+      esac
+      ;;
+    restore) options+=' --as --passphrase-file --key --skip --json'; ((operands > 0)) || operand=$(compgen -f -- "$current") ;;
+    verify) options+=' --passphrase-file --key --json'; ((operands > 0)) || operand=$(compgen -f -- "$current") ;;
+    evacuate) options+=' --to --parallel --within --for-shutdown --plan --json' ;;
     return) options+=' --parallel --plan --json' ;;
     status | watch) options+=' --json'; ((operands > 0)) || operand=$(_ctmigrate_migrations) ;;
     cancel) ((operands > 0)) || operand=$(_ctmigrate_migrations) ;;

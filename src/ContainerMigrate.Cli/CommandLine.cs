@@ -61,6 +61,9 @@ internal static class CommandLine
         root.Options.Add(context.Socket);
         root.Subcommands.Add(CheckCommand.Create(context, help));
         root.Subcommands.Add(MigrateCommand.Create(context, help));
+        root.Subcommands.Add(SaveCommand.Create(context, help));
+        root.Subcommands.Add(RestoreCommand.Create(context, help));
+        root.Subcommands.Add(VerifyCommand.Create(context, help));
         root.Subcommands.Add(EvacuateCommand.Create(context, help));
         root.Subcommands.Add(ReturnCommand.Create(context, help));
         root.Subcommands.Add(StatusCommand.Create(context, help));

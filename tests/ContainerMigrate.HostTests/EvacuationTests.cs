@@ -45,6 +45,49 @@ public sealed class EvacuationTests(LabFixture lab) : HostTest(lab)
         ResultsOf(await RunAsync(0, "return")).ShouldBeEmpty();
     }
 
+    [Fact]
+    public async Task TwelveContainersEachAsItCan()
+    {
+        string[] small = [.. Enumerable.Range(1, 9).Select(i => $"small{i}")];
+        for (var i = 0; i < small.Length; i++)
+        {
+            await StartAsync(small[i], "--ip", $"10.77.0.{61 + i}");
+        }
+
+        await StartAsync("privileged", "--ip", "10.77.0.71", "--privileged");
+        await StartAsync("stopped", "--ip", "10.77.0.72", "--label", "io.ctmigrate.evacuate=offline");
+        await StartAsync("saved", "--ip", "10.77.0.73", "--label", "io.ctmigrate.evacuate=save");
+        // One that the destination cannot restore, whichever is first.
+        await using var armed = await ArmedDaemon.StartAsync(H2, "{}");
+        await H2.ShellAsync("echo 'target.Restore:before=error' >/var/tmp/faults");
+
+        var plan = await RunAsync(50, "evacuate", "--plan");
+        plan["plan"]!.AsArray().ToLookup(m => m!["way"]?.GetValue<string>(), m => m!["container"]!.GetValue<string>()).ToDictionary(g => g.Key ?? "", g => string.Join(' ', g.Order())).ShouldBe(
+            new Dictionary<string, string> { ["live"] = string.Join(' ', small), ["offline"] = "stopped", ["save"] = "saved", [""] = "privileged" }, ignoreOrder: true);
+
+        var evacuated = await RunAsync(50, "evacuate", "--parallel", "3");
+        var results = ResultsOf(evacuated).ToDictionary(r => r.Container, r => r.Result);
+        results.Count.ShouldBe(12);
+        (results["privileged"], results["stopped"], results["saved"]).ShouldBe(("stays", "moved", "saved"));
+        var failed = small.Where(s => results[s] != "moved").ShouldHaveSingleItem();
+        results[failed].ShouldBe("stays");
+        DetailOf(evacuated, failed).ShouldContain("target.Restore");
+        await ShouldRunAsync(H2, [.. small.Where(s => s != failed), "stopped"]);
+        await ShouldRunAsync(H1, failed, "privileged");
+        (await H1.StateAsync("saved")).ShouldBe("absent");
+
+        // Where it stopped.
+        ResultsOf(await RunAsync(50, "evacuate")).ShouldBe([(failed, "moved"), ("privileged", "stays")], ignoreOrder: true);
+
+        // All but two are removed, to be short: of those one comes out of its file.
+        await H2.RunAsync(["docker", "rm", "-f", .. small]);
+        var returned = ResultsOf(await RunAsync(0, "return")).ToDictionary(r => r.Container, r => r.Result);
+        (returned["stopped"], returned["saved"], returned[failed]).ShouldBe(("moved", "moved", "gone"));
+        await ShouldRunAsync(H1, "stopped", "saved", "privileged");
+        (await H1.ShellAsync("ls /var/lib/ctmigrate/saved")).ShouldBeEmpty("the file that it was in");
+        ResultsOf(await RunAsync(0, "return")).ShouldBeEmpty();
+    }
+
     private Task<string> StartAsync(string name, params string[] options) =>
         H1.DockerRunAsync(name, ["--network", "lan", .. options, "ctm-small:1", "sleep", "10000"]);
 

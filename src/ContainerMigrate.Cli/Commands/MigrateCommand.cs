@@ -2,6 +2,7 @@ using System.CommandLine;
 using ContainerMigrate.Api;
 using ContainerMigrate.Cli.Daemon;
 using ContainerMigrate.Cli.Reporting;
+using ContainerMigrate.Migration;
 
 namespace ContainerMigrate.Cli.Commands;
 
@@ -13,6 +14,7 @@ internal static class MigrateCommand
         var host = Operands.Host();
         var dryRun = new Option<bool>("--dry-run") { Description = "Check both hosts and stop there; exit code 11 when a check refuses it" };
         var mode = Operands.Mode();
+        var offline = new Option<bool>("--offline") { Description = "Stop the container, move what it is made of, and start it on HOST (--mode offline); its processes do not move" };
         var maxDowntime = Operands.DurationOption("--max-downtime", "The pause that more rounds of pre-copy are worth (default 300ms)");
         var volumes = Operands.Volumes();
         var keepVolumes = new Option<bool>("--keep-volumes") { Description = "Leave the source's copy of volumes and directories that go along where it is" };
@@ -26,15 +28,22 @@ internal static class MigrateCommand
         var json = CommandContext.JsonOption("Print one JSON object a line while it goes on, and a last one with the result");
         var command = new Command("migrate", "Move a running container to a paired host.")
         {
-            container, host, dryRun, mode, maxDowntime, onStall, volumes, keepVolumes, keepDest, skip, deadline, freezeTimeout, detach, json,
+            container, host, dryRun, offline, mode, maxDowntime, onStall, volumes, keepVolumes, keepDest, skip, deadline, freezeTimeout, detach, json,
         };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(offline) && result.GetResult(mode) is { Implicit: false } && result.GetValue(mode) != MigrationModes.Offline)
+            {
+                result.AddError("--offline moves no memory: it does not go with --mode");
+            }
+        });
         context.SetAction(command, async (arguments, daemon, cancellationToken) =>
         {
             var request = new MigrateRequest
             {
                 Container = arguments.GetRequiredValue(container),
                 Host = arguments.GetRequiredValue(host),
-                Mode = arguments.GetRequiredValue(mode),
+                Mode = arguments.GetValue(offline) ? MigrationModes.Offline : arguments.GetRequiredValue(mode),
                 MaxDowntimeSeconds = arguments.GetValue(maxDowntime)?.TotalSeconds,
                 OnStall = arguments.GetRequiredValue(onStall),
                 DryRun = arguments.GetValue(dryRun),
@@ -53,6 +62,7 @@ internal static class MigrateCommand
               ctmigrate migrate web h2 --dry-run
               ctmigrate migrate web h2 --max-downtime 500ms --on-stall throttle
               ctmigrate migrate web h2 --mode postcopy
+              ctmigrate migrate web h2 --offline
               ctmigrate migrate web h2 --freeze-timeout 10s --deadline 10m
               ctmigrate migrate web h2 --volume uploads=shared --volume /cache=empty
               ctmigrate migrate web h2 --detach
@@ -63,6 +73,10 @@ internal static class MigrateCommand
             With post-copy the container runs on HOST before all of its memory is there. Until it
             is, it needs both hosts and the link: it stands still while they do not reach each
             other (exit code 31; it goes on by itself), and is lost if this host fails.
+            With --offline the container is stopped as `docker stop` does it, once most of its
+            files are on HOST, and started there when the rest has followed: connections end, and
+            memory is gone. Whatever CRIU cannot move can move so (Docker alone, not --rm). A
+            failure before it runs on HOST starts it here again.
             Exit code 0 when it is done; 10 when a check refused it; 20 when it failed and the
             container runs here; see `ctmigrate --help` for the others.
             """);

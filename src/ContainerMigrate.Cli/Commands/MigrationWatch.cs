@@ -12,11 +12,14 @@ internal sealed class MigrationWatch(CommandContext context, DaemonClient daemon
     private const int Detached = 130;
 
     /// <summary>Starts a migration; the first Ctrl-C cancels it, the second leaves it alone.</summary>
-    public async Task<int> StartAsync(MigrateRequest request, CancellationToken cancellationToken)
+    public Task<int> StartAsync(MigrateRequest request, CancellationToken cancellationToken) => StartAsync(token => daemon.MigrateAsync(request, token), request.Skip, cancellationToken);
+
+    /// <inheritdoc cref="StartAsync(MigrateRequest, CancellationToken)"/>
+    public async Task<int> StartAsync(Func<CancellationToken, Task<MigrationAccepted>> start, IReadOnlyList<string> skip, CancellationToken cancellationToken)
     {
         using var interrupts = context.ListenForInterrupts();
-        var accepted = await daemon.MigrateAsync(request, cancellationToken);
-        return await FollowAsync(accepted.Id, interrupts, cancels: true, request.Skip, cancellationToken);
+        var accepted = await start(cancellationToken);
+        return await FollowAsync(accepted.Id, interrupts, cancels: true, skip, cancellationToken);
     }
 
     /// <summary>Joins a migration that somebody else started; Ctrl-C only stops watching.</summary>

@@ -80,7 +80,7 @@ internal static class Operands
     }
 
     public static Option<string> Mode() => Choice("--mode", "mode", MigrationModes.All,
-        "How memory is moved: precopy (ahead, in rounds, while the container runs), postcopy (ahead once, and what is written meanwhile after it runs on HOST), stop-and-copy (while it is frozen), or auto (the best that both hosts can do without post-copy)");
+        "How memory is moved: precopy (ahead, in rounds, while the container runs), postcopy (ahead once, and what is written meanwhile after it runs on HOST), stop-and-copy (while it is frozen), offline (not at all: it is stopped, and started on HOST), or auto (the best that both hosts can do without post-copy)");
 
     public static Option<string> OnStall() => Choice("--on-stall", "action", StallActions.All,
         "When more rounds do not help: accept the longer pause, abort, throttle the container until they do, or go on as postcopy");

@@ -37,6 +37,12 @@ internal sealed class DaemonClient : IDisposable
     public Task<MigrationAccepted> MigrateAsync(MigrateRequest request, CancellationToken cancellationToken) =>
         PostAsync("v1/migrations", request, ApiJson.Default.MigrateRequest, ApiJson.Default.MigrationAccepted, cancellationToken);
 
+    public Task<MigrationAccepted> SaveAsync(SaveRequest request, CancellationToken cancellationToken) =>
+        PostAsync("v1/saves", request, ApiJson.Default.SaveRequest, ApiJson.Default.MigrationAccepted, cancellationToken);
+
+    public Task<MigrationAccepted> RestoreAsync(RestoreRequest request, CancellationToken cancellationToken) =>
+        PostAsync("v1/restores", request, ApiJson.Default.RestoreRequest, ApiJson.Default.MigrationAccepted, cancellationToken);
+
     public Task<MigrationList> ListMigrationsAsync(CancellationToken cancellationToken) =>
         GetAsync("v1/migrations", ApiJson.Default.MigrationList, cancellationToken);
 

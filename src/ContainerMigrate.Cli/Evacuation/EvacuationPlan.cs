@@ -7,7 +7,17 @@ namespace ContainerMigrate.Cli.Evacuation;
 /// <param name="Hosts">Where it can go, the best first; empty when it stays.</param>
 /// <param name="Reason">Why it stays; empty when it goes.</param>
 /// <param name="PredictedPauseMs">For the first of the hosts.</param>
-internal sealed record PlannedMove(ContainerSummary Container, IReadOnlyList<string> Hosts, string Reason, double? PredictedPauseMs, bool Leave);
+internal sealed record PlannedMove(ContainerSummary Container, IReadOnlyList<string> Hosts, string Reason, double? PredictedPauseMs, bool Leave)
+{
+    /// <summary>It goes into a file of this host.</summary>
+    public bool Save { get; init; }
+
+    /// <summary>It is stopped, moved and started.</summary>
+    public bool Offline => Container.Policy == EvacuationLabels.Offline;
+
+    /// <summary>Something is done about it.</summary>
+    public bool Goes => Save || Hosts.Count > 0;
+}
 
 /// <summary>Places containers: those of high priority and much memory first, each where most memory is left of the hosts that can take it.</summary>
 internal static class EvacuationPlan
@@ -40,9 +50,14 @@ internal static class EvacuationPlan
                 return new PlannedMove(container, [], $"its label {EvacuationLabels.Policy} says so", null, Leave: true);
             }
 
-            if (container.Policy != EvacuationLabels.Live)
+            if (container.Policy == EvacuationLabels.Save)
             {
-                return new PlannedMove(container, [], $"its label {EvacuationLabels.Policy} is '{container.Policy}'; {string.Join(" and ", EvacuationLabels.Policies)} are supported", null, Leave: false);
+                return new PlannedMove(container, [], "", null, Leave: false) { Save = true };
+            }
+
+            if (container.Policy is not (EvacuationLabels.Live or EvacuationLabels.Offline))
+            {
+                return new PlannedMove(container, [], $"its label {EvacuationLabels.Policy} is '{container.Policy}'; {string.Join(", ", EvacuationLabels.Policies)} are supported", null, Leave: false);
             }
 
             var checks = reports.GetValueOrDefault(container.Id) ?? [];

@@ -4,40 +4,44 @@ using ContainerMigrate.Cli.Commands;
 using ContainerMigrate.Cli.Daemon;
 using ContainerMigrate.Cli.Following;
 using ContainerMigrate.Cli.Reporting;
+using ContainerMigrate.Migration;
 
 namespace ContainerMigrate.Cli.Evacuation;
 
 /// <summary>How it ended for one container.</summary>
-/// <param name="Result"><c>moved</c>, <c>stays</c>, <c>left</c> (as its label says), <c>gone</c> (from the host it went to), <c>failed</c> or <c>not tried</c>.</param>
+/// <param name="Result"><c>moved</c>, <c>saved</c>, <c>stays</c>, <c>left</c> (as its label says), <c>gone</c> (from the host it went to), <c>failed</c> or <c>not tried</c>.</param>
 /// <param name="Detail">The pause, or why not.</param>
 internal sealed record MoveOutcome(string Container, string Runtime, string Host, string Result, string Detail, string MigrationId = "")
 {
     /// <summary>Nothing is left to do about it.</summary>
-    public bool IsSettled => Result is "moved" or "left" or EvacuatedContainer.Gone;
+    public bool IsSettled => Result is "moved" or "saved" or "left" or EvacuatedContainer.Gone;
 }
 
 /// <summary>Carries a plan out, some at a time. A container that one host refuses or fails to take goes to the next that can; nothing that goes wrong with one keeps the others.</summary>
 internal sealed class EvacuationRun(CommandContext context, DaemonClient daemon, bool json)
 {
+    private static readonly TimeSpan LeastTime = TimeSpan.FromSeconds(2);
+
     private readonly Lock _output = new();
 
     /// <summary>Checks every container with every host that may take it.</summary>
     public async Task<IReadOnlyList<PlannedMove>> PlanAsync(IReadOnlyList<string> wanted, CancellationToken cancellationToken)
     {
         var containers = (await daemon.ListContainersAsync(cancellationToken)).Containers;
-        var hosts = await FindHostsAsync(wanted, cancellationToken);
+        // Without a host what is saved goes all the same.
+        var hosts = await FindHostsAsync(wanted, containers.Any(c => c.Policy == EvacuationLabels.Save), cancellationToken);
         var reports = new ConcurrentDictionary<string, IReadOnlyList<CheckReport>>();
         var troubles = new ConcurrentDictionary<string, string>();
         // A check looks for the container's address for a second; nearly all of it is waiting.
         var options = new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = cancellationToken };
-        await Parallel.ForEachAsync(containers.Where(c => c.Policy == EvacuationLabels.Live), options, async (container, token) =>
+        await Parallel.ForEachAsync(containers.Where(c => c.Policy is EvacuationLabels.Live or EvacuationLabels.Offline), options, async (container, token) =>
         {
             var seen = new List<CheckReport>();
             foreach (var host in hosts.Where(h => container.Target is null || h == container.Target))
             {
                 try
                 {
-                    seen.Add(await daemon.CheckAsync(new CheckRequest { Container = $"{container.Runtime}:{container.Id}", Host = host }, token));
+                    seen.Add(await daemon.CheckAsync(new CheckRequest { Container = $"{container.Runtime}:{container.Id}", Host = host, Mode = ModeOf(container) }, token));
                 }
                 catch (DaemonException error)
                 {
@@ -56,8 +60,10 @@ internal sealed class EvacuationRun(CommandContext context, DaemonClient daemon,
     }
 
     /// <summary>Moves what the plan moves. The first Ctrl-C lets what is under way end and starts nothing more.</summary>
-    public async Task<IReadOnlyList<MoveOutcome>> MoveAsync(IReadOnlyList<PlannedMove> plan, int parallel, CancellationToken cancellationToken)
+    /// <param name="within">After that time nothing more is begun, and what has not been handed over is given up; null: no limit.</param>
+    public async Task<IReadOnlyList<MoveOutcome>> MoveAsync(IReadOnlyList<PlannedMove> plan, int parallel, TimeSpan? within, CancellationToken cancellationToken)
     {
+        var began = context.Time.GetTimestamp();
         using var interrupts = context.ListenForInterrupts();
         var outcomes = new MoveOutcome[plan.Count];
         var options = new ParallelOptions { MaxDegreeOfParallelism = parallel, CancellationToken = cancellationToken };
@@ -69,9 +75,11 @@ internal sealed class EvacuationRun(CommandContext context, DaemonClient daemon,
                 Say("stopped by Ctrl-C: what is under way ends, nothing more is begun");
             }
 
-            outcomes[i] = interrupts.First.IsCompleted && plan[i].Hosts.Count > 0
-                ? new MoveOutcome(plan[i].Container.Name, plan[i].Container.Runtime, "", "not tried", "stopped by Ctrl-C")
-                : await MoveAsync(plan[i], token);
+            var left = within - context.Time.GetElapsedTime(began);
+            var reason = interrupts.First.IsCompleted ? "stopped by Ctrl-C" : left < LeastTime ? "the time was over" : null;
+            outcomes[i] = reason is not null && plan[i].Goes
+                ? new MoveOutcome(plan[i].Container.Name, plan[i].Container.Runtime, "", "not tried", reason)
+                : await MoveAsync(plan[i], () => within - context.Time.GetElapsedTime(began), token);
         });
         return outcomes;
     }
@@ -91,9 +99,31 @@ internal sealed class EvacuationRun(CommandContext context, DaemonClient daemon,
         return outcomes;
     }
 
-    private async Task<MoveOutcome> MoveAsync(PlannedMove move, CancellationToken cancellationToken)
+    private static string ModeOf(ContainerSummary container) => container.Policy == EvacuationLabels.Offline ? MigrationModes.Offline : MigrationModes.Auto;
+
+    private Task<MigrationStatus> FollowAsync(MigrationAccepted accepted, CancellationToken cancellationToken) =>
+        new MigrationFollower(daemon, new SilentView(), context.Time, leavesWhenPaused: true).FollowAsync(accepted.Id, cancellationToken);
+
+    private async Task<MoveOutcome> SaveAsync(ContainerSummary container, double? deadline, CancellationToken cancellationToken)
+    {
+        Say($"{container.Name} -> a file  begins");
+        var outcome = await AttemptAsync(container.Name, container.Runtime, "", async () =>
+            await FollowAsync(await daemon.SaveAsync(new SaveRequest { Container = $"{container.Runtime}:{container.Name}", Evacuation = true, DeadlineSeconds = deadline }, cancellationToken), cancellationToken));
+        Say($"{container.Name} -> {(outcome.Host.Length > 0 ? outcome.Host : "a file")}  {outcome.Result}: {outcome.Detail}");
+        return outcome;
+    }
+
+    // Not the time to begin in the last second.
+    private static double? DeadlineOf(TimeSpan? left) => left is { } time ? Math.Max(LeastTime.TotalSeconds, time.TotalSeconds) : null;
+
+    private async Task<MoveOutcome> MoveAsync(PlannedMove move, Func<TimeSpan?> left, CancellationToken cancellationToken)
     {
         var container = move.Container;
+        if (move.Save)
+        {
+            return await SaveAsync(container, DeadlineOf(left()), cancellationToken);
+        }
+
         if (move.Hosts.Count == 0)
         {
             return new MoveOutcome(container.Name, container.Runtime, "", move.Leave ? "left" : "stays", move.Reason);
@@ -105,8 +135,8 @@ internal sealed class EvacuationRun(CommandContext context, DaemonClient daemon,
             Say($"{container.Name} -> {host}  begins");
             outcome = await AttemptAsync(container.Name, container.Runtime, host, async () =>
             {
-                var accepted = await daemon.MigrateAsync(new MigrateRequest { Container = $"{container.Runtime}:{container.Id}", Host = host, Evacuation = true }, cancellationToken);
-                return await new MigrationFollower(daemon, new SilentView(), context.Time, leavesWhenPaused: true).FollowAsync(accepted.Id, cancellationToken);
+                var request = new MigrateRequest { Container = $"{container.Runtime}:{container.Id}", Host = host, Evacuation = true, Mode = ModeOf(container), DeadlineSeconds = DeadlineOf(left()) };
+                return await FollowAsync(await daemon.MigrateAsync(request, cancellationToken), cancellationToken);
             });
             Say($"{container.Name} -> {host}  {outcome.Result}: {outcome.Detail}");
             if (outcome.Result != "stays")
@@ -124,7 +154,9 @@ internal sealed class EvacuationRun(CommandContext context, DaemonClient daemon,
         {
             var status = await move();
             var verdict = MigrationVerdict.Of(status);
-            return verdict.ExitCode == ExitCodes.Done
+            return verdict is { ExitCode: ExitCodes.Done, DestinationState: "saved" }
+                ? new MoveOutcome(container, runtime, status.Destination, "saved", "", status.Id)
+                : verdict.ExitCode == ExitCodes.Done
                 ? new MoveOutcome(container, runtime, host, "moved", status.Result is { } result ? $"pause {Units.Duration.Format(TimeSpan.FromMilliseconds(result.PauseMs))}" : "", status.Id)
                 : new MoveOutcome(container, runtime, host, verdict.SourceState is "running" or "paused" ? "stays" : "failed", $"{status.Failure?.ToString() ?? verdict.Describe(status)} (exit code {verdict.ExitCode})", status.Id);
         }
@@ -138,7 +170,7 @@ internal sealed class EvacuationRun(CommandContext context, DaemonClient daemon,
         }
     }
 
-    private async Task<IReadOnlyList<string>> FindHostsAsync(IReadOnlyList<string> wanted, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<string>> FindHostsAsync(IReadOnlyList<string> wanted, bool orNone, CancellationToken cancellationToken)
     {
         var hosts = (await daemon.GetHostsAsync(cancellationToken)).Hosts;
         foreach (var name in wanted)
@@ -151,7 +183,7 @@ internal sealed class EvacuationRun(CommandContext context, DaemonClient daemon,
         }
 
         var able = hosts.Where(h => h.Reachable && (wanted.Count == 0 || wanted.Contains(h.Name))).Select(h => h.Name).ToList();
-        return able.Count > 0 ? able : throw new DaemonException("no paired host answers", ExitCodes.Refused, nextStep: "`ctmigrate hosts` shows them");
+        return able.Count > 0 || orNone ? able : throw new DaemonException("no paired host answers", ExitCodes.Refused, nextStep: "`ctmigrate hosts` shows them");
     }
 
     private void Say(string line)

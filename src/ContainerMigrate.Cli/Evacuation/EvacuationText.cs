@@ -15,17 +15,19 @@ internal static class EvacuationText
             {
                 ["plan"] = new JsonArray([.. plan.Select(m => (JsonNode)new JsonObject
                 {
-                    ["container"] = m.Container.Name, ["runtime"] = m.Container.Runtime, ["host"] = m.Hosts.Count > 0 ? m.Hosts[0] : null, ["predicted_pause_ms"] = m.PredictedPauseMs, ["reason"] = m.Reason,
+                    ["container"] = m.Container.Name, ["runtime"] = m.Container.Runtime, ["host"] = m.Hosts.Count > 0 ? m.Hosts[0] : null, ["way"] = WayOf(m), ["predicted_pause_ms"] = m.PredictedPauseMs, ["reason"] = m.Reason,
                 })]),
             }.ToJsonString());
             return;
         }
 
-        Write(streams, ["CONTAINER", "RUNTIME", "TO", "PAUSE", "WHY NOT"], plan.Select(m => new[]
+        Write(streams, ["CONTAINER", "RUNTIME", "TO", "WAY", "PAUSE", "WHY NOT"], plan.Select(m => new[]
         {
-            m.Container.Name, m.Container.Runtime, m.Hosts.Count > 0 ? m.Hosts[0] : "-", m.PredictedPauseMs is { } pause ? Units.Duration.Format(TimeSpan.FromMilliseconds(pause)) : "-", m.Reason,
+            m.Container.Name, m.Container.Runtime, m.Hosts.Count > 0 ? m.Hosts[0] : "-", WayOf(m) ?? "-", m.PredictedPauseMs is { } pause ? Units.Duration.Format(TimeSpan.FromMilliseconds(pause)) : "-", m.Reason,
         }));
     }
+
+    private static string? WayOf(PlannedMove move) => move.Save ? EvacuationLabels.Save : move.Hosts.Count == 0 ? null : move.Offline ? EvacuationLabels.Offline : EvacuationLabels.Live;
 
     /// <summary>What became of each container.</summary>
     /// <returns>The exit code that follows.</returns>

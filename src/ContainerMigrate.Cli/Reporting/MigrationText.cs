@@ -67,9 +67,15 @@ internal static class MigrationText
         $"files, round {round.Number}: {round.Entries} changes, {ByteSize.Format(round.SentBytes)} in {Duration.FormatMilliseconds(round.DurationMs)}";
 
     /// <summary><c>done: pause 231 ms seen by the network, total 8.4 s, 4 rounds, 2.1 GiB sent (1.3 GiB on the wire)</c></summary>
-    public static string Done(MigrationResult result)
+    public static string Done(MigrationResult result, string mode, bool isSaved = false)
     {
-        var text = $"done: pause {Duration.FormatMilliseconds(result.PauseMs)} seen by the network, total {Duration.FormatMilliseconds(result.TotalMs)}";
+        if (isSaved)
+        {
+            return $"done: saved, frozen for {Duration.FormatMilliseconds(result.PauseMs)}, total {Duration.FormatMilliseconds(result.TotalMs)}";
+        }
+
+        var pause = mode == MigrationModes.Offline ? $"stopped for {Duration.FormatMilliseconds(result.PauseMs)}" : $"pause {Duration.FormatMilliseconds(result.PauseMs)} seen by the network";
+        var text = $"done: {pause}, total {Duration.FormatMilliseconds(result.TotalMs)}";
         if (result.Rounds > 0)
         {
             text += result.Rounds == 1 ? ", 1 round" : $", {result.Rounds} rounds";

@@ -57,13 +57,15 @@ internal sealed record MigrationVerdict(int ExitCode, string SourceState, string
         var there = DestinationState switch
         {
             "absent" => $"nothing is left on {destination}",
+            "saved" => $"all of it is in {destination}",
             "held" => $"{destination} holds a rebuilt copy that has not run",
             "running" => $"{container} runs on {destination}",
             "paused" => $"{container} is paused on {destination}",
             "frozen" => $"a copy of {container} is held frozen on {destination}",
             _ => $"what {destination} holds is not known until it answers",
         };
-        return $"{here}; {there}";
+        // A file is as it was, whatever became of what was made of it.
+        return source.StartsWith('/') ? there : $"{here}; {there}";
     }
 
     private static int ExitCodeOf(MigrationStatus status) => status.Phase switch

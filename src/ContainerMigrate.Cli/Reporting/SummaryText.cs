@@ -26,7 +26,7 @@ internal static class SummaryText
             return;
         }
 
-        WriteFolded(streams, MigrationText.Done(result), "  ");
+        WriteFolded(streams, MigrationText.Done(result, status.Mode, verdict.DestinationState == "saved"), "  ");
         if (MigrationText.PauseParts(result) is { } parts)
         {
             WriteFolded(streams, $"  {parts}", "    ");
@@ -47,7 +47,7 @@ internal static class SummaryText
             WriteFolded(streams, $"  {packets}", "    ");
         }
 
-        if (verdict.SourceState is "stopped")
+        if (verdict.SourceState is "stopped" || verdict.DestinationState is "saved")
         {
             WriteFolded(streams, $"  {verdict.Describe(status)}", "    ");
         }

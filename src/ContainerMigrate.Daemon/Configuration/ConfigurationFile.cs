@@ -31,6 +31,7 @@ internal static class ConfigurationFile
                 : null),
         ["socket"] = Text("an absolute path of at most 100 characters", v => IsAbsolutePath(v) && v.Length <= 100, (o, v) => o with { Socket = v }),
         ["state_dir"] = Text("an absolute path", IsAbsolutePath, (o, v) => o with { StateDirectory = v }),
+        ["save_dir"] = Text("an absolute path, or \"\" for saved in the state directory", v => v.Length == 0 || IsAbsolutePath(v), (o, v) => o with { SaveDirectory = v.Length == 0 ? null : v }),
         ["log_file"] = Text("an absolute path, or \"\" for none", v => v.Length == 0 || IsAbsolutePath(v), (o, v) => o with { LogFile = v.Length == 0 ? null : v }),
         ["log_level"] = new("one of debug, info, warning, error", SetLogLevel),
         ["freeze_timeout"] = Time(TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1), (o, v) => o with { FreezeTimeout = v }),

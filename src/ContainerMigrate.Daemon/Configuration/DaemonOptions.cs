@@ -66,6 +66,9 @@ internal sealed record DaemonOptions
     /// <summary><c>memory_tracker</c>: one of <see cref="Memory.MemoryTrackers"/>, to use no other; null (<c>auto</c> in the file): whatever works best.</summary>
     public string? MemoryTracker { get; init; }
 
+    /// <summary><c>save_dir</c>: where an evacuation puts containers that it saves; null: <c>saved</c> in <see cref="StateDirectory"/>.</summary>
+    public string? SaveDirectory { get; init; }
+
     public string IdentityDirectory => Path.Combine(StateDirectory, "identity");
 
     public string PeersFile => Path.Combine(StateDirectory, "peers.json");

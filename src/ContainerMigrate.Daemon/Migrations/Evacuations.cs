@@ -3,6 +3,7 @@ using ContainerMigrate.Api;
 using ContainerMigrate.Containers;
 using ContainerMigrate.Daemon.Configuration;
 using ContainerMigrate.Daemon.Peers;
+using ContainerMigrate.Daemon.Saving;
 using ContainerMigrate.Journal;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Protocol;
@@ -10,7 +11,7 @@ using ContainerMigrate.Protocol;
 namespace ContainerMigrate.Daemon.Migrations;
 
 /// <summary>What emptying this host needs beside migrations: which containers there are, which ones have left for it, and bringing those back.</summary>
-internal sealed class Evacuations(MigrationEnvironment environment, MigrationService migrations, MigrationIndex index, PeerDirectory peers, PeerHttpClientFactory clients, DaemonOptions options)
+internal sealed class Evacuations(MigrationEnvironment environment, MigrationService migrations, MigrationIndex index, PeerDirectory peers, PeerHttpClientFactory clients, DaemonOptions options, FileArrivals files)
 {
     /// <summary>Ids of migrations whose containers are where they went no more, a line each: nobody is asked for them again.</summary>
     private readonly string _goneFile = Path.Combine(options.StateDirectory, "evacuated-gone");
@@ -29,6 +30,22 @@ internal sealed class Evacuations(MigrationEnvironment environment, MigrationSer
         }
 
         return new ContainerList(containers);
+    }
+
+    /// <summary>Saves a container; of an evacuation without a file's name to where <see cref="ReturnAsync"/> finds it.</summary>
+    public Task<string> SaveAsync(SaveRequest request, CancellationToken cancellationToken)
+    {
+        if (request.File.Length > 0 || !request.Evacuation)
+        {
+            return migrations.SaveAsync(request, cancellationToken);
+        }
+
+        var directory = Directory.CreateDirectory(options.SaveDirectory ?? Path.Combine(options.StateDirectory, "saved"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var name = request.Container[(request.Container.IndexOf(':', StringComparison.Ordinal) + 1)..];
+        var time = environment.Time.GetUtcNow().UtcDateTime.ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture);
+        return ManifestValidator.IsName(name)
+            ? migrations.SaveAsync(request with { File = Path.Combine(directory.FullName, $"{name[..Math.Min(name.Length, 64)]}-{time}.ctm") }, cancellationToken)
+            : throw new MigrationException(new MigrationFailure(environment.HostName, "check", $"'{name}' is not a container's name or id"));
     }
 
     /// <summary>What an evacuation has moved away and nobody has brought back, the latest first.</summary>
@@ -50,6 +67,11 @@ internal sealed class Evacuations(MigrationEnvironment environment, MigrationSer
     {
         var container = ListEvacuated().Containers.FirstOrDefault(c => c.MigrationId == migrationId)
                         ?? throw new MigrationException(new MigrationFailure(environment.HostName, "return", $"no container was evacuated by migration {migrationId}, or it has come back", "`ctmigrate history`"));
+        if (FilePeer.IsFile(container.Host))
+        {
+            return await RestoreAsync(container, cancellationToken);
+        }
+
         var peer = peers.FindByName(container.Host)
                    ?? throw new MigrationException(new MigrationFailure(environment.HostName, "return", $"{container.Host} is not paired any more", $"`ctmigrate hosts pair {container.Host}`"));
         try
@@ -58,11 +80,7 @@ internal sealed class Evacuations(MigrationEnvironment environment, MigrationSer
         }
         catch (MigrationException e) when (e.Failure.Stage == EvacuatedContainer.Gone)
         {
-            lock (_writing)
-            {
-                File.AppendAllLines(_goneFile, [migrationId]);
-            }
-
+            Forget(migrationId);
             throw;
         }
         catch (PeerUnreachableException e)
@@ -86,7 +104,38 @@ internal sealed class Evacuations(MigrationEnvironment environment, MigrationSer
             throw new MigrationException(EvacuatedContainer.Gone, "the container is not here any more", "if it was moved on, bring it back from there");
         }
 
-        var id = await migrations.StartAsync(new MigrateRequest { Container = $"{runtime}:{container}", Host = peer }, cancellationToken);
+        // As it came: what could not move while it ran cannot do so now.
+        var mode = journal.Value(JournalKeys.Manifest)?["offline"]?.GetValue<bool>() is true ? MigrationModes.Offline : MigrationModes.Auto;
+        return await EndOfAsync(await migrations.StartAsync(new MigrateRequest { Container = $"{runtime}:{container}", Host = peer, Mode = mode }, cancellationToken), cancellationToken);
+    }
+
+    private async Task<MigrationStatus> RestoreAsync(EvacuatedContainer container, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(container.Host))
+        {
+            Forget(container.MigrationId);
+            throw new MigrationException(new MigrationFailure(environment.HostName, EvacuatedContainer.Gone, $"{container.Host} is not there any more"));
+        }
+
+        var ended = await EndOfAsync(await files.StartAsync(new RestoreRequest { File = container.Host }, cancellationToken), cancellationToken);
+        if (ended.ExitCode == ExitCodes.Done)
+        {
+            File.Delete(container.Host); // ours, and a second restore of it would be a second container
+        }
+
+        return ended;
+    }
+
+    private void Forget(string migrationId)
+    {
+        lock (_writing)
+        {
+            File.AppendAllLines(_goneFile, [migrationId]);
+        }
+    }
+
+    private async Task<MigrationStatus> EndOfAsync(string id, CancellationToken cancellationToken)
+    {
         var progress = index.Find(id)!;
         while (true)
         {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using ContainerMigrate.Api;
+using ContainerMigrate.Daemon.Saving;
 using ContainerMigrate.Journal;
 using ContainerMigrate.Migration;
 
@@ -22,6 +23,18 @@ internal static class MigrationLocalEndpoints
             context.Response.StatusCode = StatusCodes.Status202Accepted;
             await Write(context, new MigrationAccepted(id), ApiJson.Default.MigrationAccepted);
         });
+        Post(localApi, "/v1/saves", ApiJson.Default.SaveRequest, async (context, _, request) =>
+        {
+            var id = await Evacuations(context).SaveAsync(request, context.RequestAborted);
+            context.Response.StatusCode = StatusCodes.Status202Accepted;
+            await Write(context, new MigrationAccepted(id), ApiJson.Default.MigrationAccepted);
+        });
+        localApi.MapPost("/v1/restores", (RequestDelegate)(async c =>
+        {
+            var id = await c.RequestServices.GetRequiredService<FileArrivals>().StartAsync(await ReadAsync(c, ApiJson.Default.RestoreRequest), c.RequestAborted);
+            c.Response.StatusCode = StatusCodes.Status202Accepted;
+            await Write(c, new MigrationAccepted(id), ApiJson.Default.MigrationAccepted);
+        }));
         localApi.MapGet("/v1/migrations", (RequestDelegate)(c => Write(c, new MigrationList(Index(c).All), ApiJson.Default.MigrationList)));
         localApi.MapGet("/v1/migrations/{id}", (RequestDelegate)(c => Write(c, Find(c).Status, ApiJson.Default.MigrationStatus)));
         localApi.MapGet("/v1/migrations/{id}/events", (RequestDelegate)FollowAsync);

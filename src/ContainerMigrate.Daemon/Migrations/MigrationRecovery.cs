@@ -1,3 +1,4 @@
+using ContainerMigrate.Daemon.Saving;
 using ContainerMigrate.Journal;
 using ContainerMigrate.Migration;
 
@@ -61,6 +62,12 @@ internal sealed partial class MigrationRecovery(IJournalStore journals, Migratio
         try
         {
             await arrivals.RecoverAsync(journal, CancellationToken.None);
+            if (journal is { Phase: MigrationPhase.Committed, IsClosed: false } && journal.Value(JournalKeys.Peer)?.GetValue<string>() is { } peer && FilePeer.IsFile(peer))
+            {
+                // A file does not ask.
+                await arrivals.SettleAsync(journal.MigrationId, peer, CancellationToken.None);
+                await arrivals.FinishAsync(journal.MigrationId, peer);
+            }
         }
         catch (Exception e)
         {

@@ -3,9 +3,11 @@ using System.Globalization;
 using ContainerMigrate.Api;
 using ContainerMigrate.Daemon.Logging;
 using ContainerMigrate.Daemon.Peers;
+using ContainerMigrate.Daemon.Saving;
 using ContainerMigrate.Journal;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Protocol;
+using ContainerMigrate.Saving;
 
 namespace ContainerMigrate.Daemon.Migrations;
 
@@ -69,7 +71,47 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
         }
 
         var plan = await PlanAsync(new CheckRequest { Container = request.Container, Host = request.Host, Skip = request.Skip, Mode = request.Mode, OnStall = request.OnStall, Volumes = request.Volumes }, cancellationToken);
-        var peer = PeerOf(request.Host);
+        return await StartAsync(request, plan, PeerOf(request.Host), cancellationToken);
+    }
+
+    /// <summary>Checks a container, then puts it into a file; returns the id of what is a migration but for its destination.</summary>
+    /// <exception cref="MigrationException">Nothing can be started: no such container, the file is there already, a migration is under way.</exception>
+    public async Task<string> SaveAsync(SaveRequest request, CancellationToken cancellationToken)
+    {
+        if (request.DeadlineSeconds is <= 0 or > 86400)
+        {
+            throw ApiException.BadRequest("deadline must be within 24 h");
+        }
+
+        FilePeer.CheckPath(request.File, _environment.HostName);
+        var peer = new FilePeer(request.File, _environment.Host, _environment.HostName, _environment.Time)
+        {
+            Secret = request.Secret is null ? null : Checked(request.Secret), WithImage = request.WithImage, LeaveRunning = request.LeaveRunning,
+        };
+        var check = new CheckRequest { Container = request.Container, Host = request.File, Skip = request.Skip, Mode = MigrationModes.StopAndCopy, Volumes = request.Volumes };
+        var plan = await PlanAsync(check, peer, cancellationToken);
+        var migrate = new MigrateRequest
+        {
+            Container = request.Container, Host = request.File, Skip = request.Skip, Mode = MigrationModes.StopAndCopy, Volumes = request.Volumes, KeepVolumes = request.KeepVolumes, Evacuation = request.Evacuation,
+            DeadlineSeconds = request.DeadlineSeconds, ToFile = true, LeaveRunning = request.LeaveRunning,
+        };
+        return await StartAsync(migrate, plan, peer, cancellationToken);
+    }
+
+    private static SavedSecret Checked(SavedSecret secret)
+    {
+        try
+        {
+            return SavedSecret.Check(secret);
+        }
+        catch (InvalidDataException e)
+        {
+            throw ApiException.BadRequest(e.Message);
+        }
+    }
+
+    private async Task<string> StartAsync(MigrateRequest request, MigrationPlan plan, IPeer peer, CancellationToken cancellationToken)
+    {
         await _starting.WaitAsync(cancellationToken);
         try
         {
@@ -98,12 +140,18 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
                 return id;
             }
 
-            var migration = new SourceMigration(_environment, peer, request, journal, progress, _loggers.CreateLogger<SourceMigration>());
+            if (peer is FilePeer file)
+            {
+                file.Journal = journal;
+            }
+
+            var migration = new SourceMigration(_environment, peer is FilePeer && _faults is not null ? _faults.Wrap(peer) : peer, request, journal, progress, _loggers.CreateLogger<SourceMigration>());
             var cancel = _cancels[id] = new CancellationTokenSource();
             Run(journal, peer, progress, async () =>
             {
                 await migration.RunAsync(plan, cancel.Token, _shutdown.Token);
                 await migration.TellPeerAsync(_shutdown.Token);
+                await (peer is FilePeer saved ? saved.DisposeAsync() : ValueTask.CompletedTask);
             });
             return id;
         }
@@ -142,7 +190,7 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
             Runtime = journal.Value(JournalKeys.Runtime)?.GetValue<string>() ?? "?", Source = _environment.HostName, Destination = peerName,
             Phase = journal.Phase, StartedAt = journal.Records[0].At, Activity = "recovering",
         });
-        var peer = _peers.FindByName(peerName) is { } known ? Connect(known) : null;
+        var peer = FilePeer.IsFile(peerName) ? new FilePeer(peerName, _environment.Host, _environment.HostName, _environment.Time) : _peers.FindByName(peerName) is { } known ? Connect(known) : null;
         Run(journal, peer, progress, () =>
         {
             LogRecovering(journal.Phase);
@@ -222,9 +270,10 @@ internal sealed partial class MigrationService : IPeerUse, IAsyncDisposable
         });
     }
 
-    private async Task<MigrationPlan> PlanAsync(CheckRequest request, CancellationToken cancellationToken)
+    private Task<MigrationPlan> PlanAsync(CheckRequest request, CancellationToken cancellationToken) => PlanAsync(request, PeerOf(request.Host), cancellationToken);
+
+    private async Task<MigrationPlan> PlanAsync(CheckRequest request, IPeer peer, CancellationToken cancellationToken)
     {
-        var peer = PeerOf(request.Host);
         try
         {
             return await _planner.PlanAsync(request, peer, cancellationToken);

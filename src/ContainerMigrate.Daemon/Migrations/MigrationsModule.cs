@@ -3,6 +3,7 @@ using ContainerMigrate.Daemon.Configuration;
 using ContainerMigrate.Daemon.Faults;
 using ContainerMigrate.Daemon.LocalApi;
 using ContainerMigrate.Daemon.Peers;
+using ContainerMigrate.Daemon.Saving;
 using ContainerMigrate.Host;
 using ContainerMigrate.Journal;
 using ContainerMigrate.Linux.Cgroups;
@@ -66,6 +67,7 @@ internal sealed class MigrationsModule(FaultRules? faults = null) : IDaemonModul
         services.AddSingleton<MigrationService>();
         services.AddSingleton<IPeerUse>(p => p.GetRequiredService<MigrationService>());
         services.AddSingleton<PeerMigrations>();
+        services.AddSingleton<FileArrivals>();
         services.AddSingleton<Evacuations>();
         services.AddSingleton<MigrationResolution>();
         services.AddSingleton<IContainerAnnouncements, ContainerAnnouncements>();

@@ -23,7 +23,8 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
 
     /// <summary>Would this container fit here?</summary>
     /// <param name="peer">Who asks.</param>
-    public async Task<PeerCheckReply> CheckAsync(PeerCheckRequest request, string peer, CancellationToken cancellationToken)
+    /// <param name="fromFile">The container runs nowhere: its addresses have to be free.</param>
+    public async Task<PeerCheckReply> CheckAsync(PeerCheckRequest request, string peer, CancellationToken cancellationToken, bool fromFile = false)
     {
         Validate(request.Manifest);
         var runtime = environment.Runtime(request.Manifest.Runtime);
@@ -37,7 +38,7 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
             findings.AddRange(await runtime.CheckTargetAsync(request.Manifest, cancellationToken));
             missing = request.Manifest.Image is { } image ? await runtime.FindMissingLayersAsync(image, cancellationToken) : [];
             findings.AddRange(request.PostCopy ? await CheckWayBackAsync(peer, cancellationToken) : []);
-            findings.AddRange(await CheckAddressesAsync(runtime, request.Manifest, cancellationToken));
+            findings.AddRange(await CheckAddressesAsync(runtime, request.Manifest, fromFile, cancellationToken));
             mounts = request.Manifest.Mounts.Any(m => m.HasFiles) ? await runtime.LookAtMountsAsync(request.Manifest, cancellationToken) : [];
         }
         else
@@ -56,7 +57,8 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
     }
 
     /// <summary>Holds name, address and room for a container; refuses with the findings that say why.</summary>
-    public async Task<ReserveReply> ReserveAsync(ReserveRequest request, string peer, CancellationToken cancellationToken)
+    /// <param name="fromFile">As in <see cref="CheckAsync"/>.</param>
+    public async Task<ReserveReply> ReserveAsync(ReserveRequest request, string peer, CancellationToken cancellationToken, bool fromFile = false)
     {
         if (!ManifestValidator.IsName(request.MigrationId) || request.Epoch < 1 || request.LeaseSeconds is < 1 or > 3600)
         {
@@ -65,11 +67,11 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
 
         environment.Kept.Sweep();
         var hasKept = environment.Kept.Find(peer, request.Manifest.SourceId) is not null;
-        var check = await CheckAsync(new PeerCheckRequest(request.Manifest, request.SourceFacts, request.Skip, request.PostCopy), peer, cancellationToken);
+        var check = await CheckAsync(new PeerCheckRequest(request.Manifest, request.SourceFacts, request.Skip, request.PostCopy), peer, cancellationToken, fromFile);
         var imageBytes = check.MissingLayers.Count > 0 ? request.Manifest.Image?.SizeBytes ?? 0 : 0;
         var errors = check.Findings.Concat(HostComparison.Compare(request.SourceFacts with { Clock = check.Facts.Clock }, check.Facts, request.Manifest, imageBytes))
             .Concat(MountComparison.Compare(request.Manifest, check.Mounts ?? [], environment.HostName))
-            .Where(f => f.Severity == CheckSeverity.Error && !request.Skip.Contains(f.Check)).ToList();
+            .Where(f => f.Severity == CheckSeverity.Error && !request.Skip.Contains(f.Check) && (!request.Manifest.Offline || OfflineChecks.Concerns(f))).ToList();
         if (errors.Count > 0)
         {
             return new ReserveReply(false, errors, []);
@@ -265,14 +267,14 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
     }
 
     // The container's own answer proves that both hosts are on the segment; another's, that the address is taken.
-    private async Task<IReadOnlyList<CheckFinding>> CheckAddressesAsync(IContainerRuntime runtime, ContainerManifest manifest, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<CheckFinding>> CheckAddressesAsync(IContainerRuntime runtime, ContainerManifest manifest, bool fromFile, CancellationToken cancellationToken)
     {
         var hostLinks = await runtime.FindHostLinksAsync(manifest, cancellationToken);
-        var probes = manifest.Links.Where(l => hostLinks.ContainsKey(l.Name)).SelectMany(link => link.Addresses.Select(address => ProbeAsync(link, hostLinks[link.Name], address, cancellationToken)));
+        var probes = manifest.Links.Where(l => hostLinks.ContainsKey(l.Name)).SelectMany(link => link.Addresses.Select(address => ProbeAsync(link, hostLinks[link.Name], address, fromFile, cancellationToken)));
         return [.. (await Task.WhenAll(probes)).OfType<CheckFinding>()];
     }
 
-    private async Task<CheckFinding?> ProbeAsync(NetworkLink link, string hostLink, string address, CancellationToken cancellationToken)
+    private async Task<CheckFinding?> ProbeAsync(NetworkLink link, string hostLink, string address, bool fromFile, CancellationToken cancellationToken)
     {
         var ip = System.Net.IPAddress.Parse(address.AsSpan(0, address.IndexOf('/', StringComparison.Ordinal)));
         if (ip.IsIPv6LinkLocal)
@@ -288,6 +290,11 @@ internal sealed partial class PeerMigrations(MigrationEnvironment environment, M
         catch (MigrationException e)
         {
             return new CheckFinding(CheckNames.Address, CheckSeverity.Error, "", $"{ip} could not be looked for behind {hostLink}: {e.Failure.Cause}");
+        }
+
+        if (fromFile)
+        {
+            return owner is null ? null : new CheckFinding(CheckNames.Address, CheckSeverity.Error, "", $"{ip} is in use by {owner} behind {hostLink}", "end what has it, which may be the container that was saved");
         }
 
         if (owner is null)

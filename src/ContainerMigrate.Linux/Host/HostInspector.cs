@@ -33,6 +33,7 @@ public sealed class HostInspector(
             FreeDiskBytes = DiskFacts.ReadFreeBytes(options).Select(place => place.FreeBytes).DefaultIfEmpty(0).Min(),
             Clock = _time.GetUtcNow(),
             TimeNamespaces = KernelFacts.HasTimeNamespaces,
+            OfflineArrivals = true,
             LazyRestore = MemoryTrackingProbe.Read().Userfault,
             SecurityModule = KernelFacts.ReadSecurityModule(),
         };

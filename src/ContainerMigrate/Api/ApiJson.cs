@@ -27,6 +27,8 @@ namespace ContainerMigrate.Api;
 [JsonSerializable(typeof(EvacuatedList))]
 [JsonSerializable(typeof(ResolveRequest))]
 [JsonSerializable(typeof(JournalsReport))]
+[JsonSerializable(typeof(SaveRequest))]
+[JsonSerializable(typeof(RestoreRequest))]
 [JsonSerializable(typeof(ApiError))]
 [JsonSerializable(typeof(VersionReport))]
 [JsonSerializable(typeof(HostsReport))]

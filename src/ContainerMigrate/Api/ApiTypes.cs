@@ -92,6 +92,14 @@ public sealed record MigrateRequest
     /// <summary>The host is being emptied: <c>ctmigrate return</c> brings the container back.</summary>
     public bool Evacuation { get; init; }
 
+    /// <summary>Where the container goes is a file (<see cref="SaveRequest"/>); never in a request of a client.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public bool ToFile { get; init; }
+
+    /// <summary>Of a container that is saved: it goes on running here.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public bool LeaveRunning { get; init; }
+
     public IReadOnlyList<string> Skip { get; init => field = value ?? []; } = [];
 
     /// <summary>What becomes of mounts, each as <c>NAME=copy</c>, <c>shared</c>, <c>empty</c>, <c>skip</c> or <c>replace</c>; NAME is a volume's name or the path in the container.</summary>

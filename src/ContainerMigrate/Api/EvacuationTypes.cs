@@ -12,7 +12,7 @@ public sealed record ContainerList(IReadOnlyList<ContainerSummary> Containers);
 
 /// <summary>A container that an evacuation has moved, and that has not come back.</summary>
 /// <param name="MigrationId">The migration that moved it.</param>
-/// <param name="Host">Where it went.</param>
+/// <param name="Host">Where it went; the path of the file where it was saved.</param>
 public sealed record EvacuatedContainer(string MigrationId, string Name, string Runtime, string Host)
 {
     /// <summary>Stage of the failure to bring back what is not on its host any more.</summary>
@@ -30,8 +30,15 @@ public static class EvacuationLabels
     public const string Target = "io.ctmigrate.evacuate.target";
 
     public const string Live = "live";
+
+    /// <summary>Stopped, moved, started.</summary>
+    public const string Offline = "offline";
+
+    /// <summary>Into a file of this host, of which <c>ctmigrate return</c> restores it.</summary>
+    public const string Save = "save";
+
     public const string Leave = "leave";
 
     /// <summary>Every policy; <c>live</c> is the default.</summary>
-    public static IReadOnlyList<string> Policies { get; } = [Live, Leave];
+    public static IReadOnlyList<string> Policies { get; } = [Live, Offline, Save, Leave];
 }

@@ -19,6 +19,9 @@ public sealed record ContainerManifest
     /// <summary>True when the container is paused and has to arrive paused.</summary>
     public bool Paused { get; init; }
 
+    /// <summary>True when the container is stopped before it is handed over, and started afresh on the destination: nothing of its processes goes along.</summary>
+    public bool Offline { get; init; }
+
     /// <summary>True when the container's standard streams are a pseudo-terminal.</summary>
     public bool HasTerminal { get; init; }
 

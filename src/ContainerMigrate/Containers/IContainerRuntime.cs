@@ -47,6 +47,18 @@ public interface IContainerRuntime
     /// <summary>Gives back a policy read by <see cref="ReadRestartPolicyAsync"/>. Idempotent.</summary>
     Task ReturnRestartPolicyAsync(ContainerReference reference, JsonObject policy, CancellationToken cancellationToken);
 
+    /// <summary>Whether containers can be stopped here and started again, with all that the runtime itself keeps of them.</summary>
+    bool CanStop { get; }
+
+    /// <summary>
+    /// Source: ends the container as its own settings say (signal, time that it is given), and returns when it has ended. Idempotent. A stop that has begun is waited for even
+    /// when it is cancelled: who gives up has to know what there is to start again.
+    /// </summary>
+    Task StopAsync(ContainerReference reference, CancellationToken cancellationToken);
+
+    /// <summary>Source: starts what <see cref="StopAsync"/> has ended. Idempotent; a container that is gone is success.</summary>
+    Task StartAsync(ContainerReference reference, CancellationToken cancellationToken);
+
     /// <summary>Kills and removes the frozen source copy; its network namespace stays fenced to the end. Idempotent: a container that is gone is success.</summary>
     Task DestroyAsync(ContainerReference reference, CancellationToken cancellationToken);
 
@@ -75,7 +87,10 @@ public interface IContainerRuntime
     /// <summary>Destination: reads what <see cref="ExportImageAsync"/> wrote and verifies that the image's id is the one promised.</summary>
     Task ImportImageAsync(ImageIdentity image, Stream source, CancellationToken cancellationToken);
 
-    /// <summary>Destination: makes the container, not started, with no restart policy, and labelled with the migration's id.</summary>
+    /// <summary>
+    /// Destination: makes the container, not started, with no restart policy, and labelled with the migration's id. One that comes
+    /// offline cannot be started by anybody but the migration until it is committed.
+    /// </summary>
     Task<ITargetContainer> CreateAsync(ContainerManifest manifest, string migrationId, CancellationToken cancellationToken);
 
     /// <summary>

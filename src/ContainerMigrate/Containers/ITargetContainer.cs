@@ -6,7 +6,7 @@ namespace ContainerMigrate.Containers;
 /// The destination's copy on its way from created to running. Calls come in this order:
 /// fill <see cref="WritableLayerDirectory"/>, <see cref="BeginAsync"/>, <see cref="RestoreAsync"/>,
 /// <see cref="ClaimCommitAsync"/>, <see cref="ReleaseAsync"/>, <see cref="FinishAsync"/>; <see cref="RemoveAsync"/> at any
-/// point before the claim.
+/// point before the claim. One that comes offline (<see cref="ContainerManifest.Offline"/>) is not restored: it is started by <see cref="ReleaseAsync"/>.
 /// </summary>
 public interface ITargetContainer
 {

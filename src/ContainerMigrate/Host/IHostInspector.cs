@@ -43,6 +43,9 @@ public sealed record HostFacts
     /// <summary>A restored container's memory can be filled in while it runs (userfaultfd).</summary>
     public bool LazyRestore { get; init; }
 
+    /// <summary>Containers that are stopped for their move can arrive here.</summary>
+    public bool OfflineArrivals { get; init; }
+
     /// <summary>LSM that confines containers: <c>apparmor</c>, <c>selinux</c> or empty.</summary>
     public string SecurityModule { get; init => field = value ?? ""; } = "";
 }

@@ -34,6 +34,12 @@ public static class JournalKeys
     public const string Cgroup = "cgroup";
     public const string Paused = "paused";
 
+    /// <summary>True on the source, with the record of the freeze: the container is stopped instead.</summary>
+    public const string Stopped = "stopped";
+
+    /// <summary>True on the source, with its end: the container is in a file, and goes on running.</summary>
+    public const string LeftRunning = "left_running";
+
     /// <summary>True on the source: its host was being emptied.</summary>
     public const string Evacuation = "evacuation";
 

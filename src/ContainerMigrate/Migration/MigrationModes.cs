@@ -13,5 +13,8 @@ public static class MigrationModes
 
     public const string StopAndCopy = "stop-and-copy";
 
-    public static IReadOnlyList<string> All { get; } = [Auto, PreCopy, PostCopy, StopAndCopy];
+    /// <summary>No memory at all: the container is stopped, and started afresh on the destination.</summary>
+    public const string Offline = "offline";
+
+    public static IReadOnlyList<string> All { get; } = [Auto, PreCopy, PostCopy, StopAndCopy, Offline];
 }

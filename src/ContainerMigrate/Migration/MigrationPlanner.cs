@@ -69,7 +69,11 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         var container = await runtime.InspectAsync(reference, cancellationToken);
         container = container with
         {
-            Manifest = container.Manifest with { Links = await environment.Network.DescribeAsync(container.NetworkNamespacePath, cancellationToken) },
+            Manifest = container.Manifest with
+            {
+                Links = await environment.Network.DescribeAsync(container.NetworkNamespacePath, cancellationToken),
+                Offline = request.Mode == MigrationModes.Offline,
+            },
         };
         var survey = new MountSurvey(environment);
         container = await survey.BeginAsync(container, request.Volumes, cancellationToken);
@@ -78,7 +82,11 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         findings.AddRange(Here(await runtime.CheckSourceAsync(container, cancellationToken)));
         // What the runtime has said of its container, the look at the processes need not say again in other words.
         var said = findings.Where(f => f.Severity == CheckSeverity.Error).Select(f => f.Check).ToHashSet();
-        findings.AddRange(Here(await environment.Host.CheckProcessesAsync(container, cancellationToken)).Where(f => !said.Contains(f.Check)));
+        if (!container.Manifest.Offline)
+        {
+            findings.AddRange(Here(await environment.Host.CheckProcessesAsync(container, cancellationToken)).Where(f => !said.Contains(f.Check)));
+        }
+
         var postCopy = request.Mode == MigrationModes.PostCopy || request.OnStall == StallActions.PostCopy;
         var reply = await survey.AskAsync(container, manifest => peer.CheckAsync(new PeerCheckRequest(manifest, facts, request.Skip, postCopy), cancellationToken));
         findings.AddRange(reply.Findings.Select(f => f with { Host = peer.Name }));
@@ -94,6 +102,11 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
                 "boot with cgroup v2 alone (systemd.unified_cgroup_hierarchy=1), or take --on-stall accept or abort"));
         }
 
+        if (container.Manifest.Offline)
+        {
+            findings = [.. findings.Where(OfflineChecks.Concerns), .. OfflineChecks.Find(container.Manifest, runtime, environment.HostName, reply.Facts with { HostName = peer.Name })];
+        }
+
         if (environment.Arrivals.FindLoss(reference.Id) is { } loss)
         {
             findings.Add(new CheckFinding(CheckNames.Memory, CheckSeverity.Error, environment.HostName, $"memory that the container brought from its last move is lost: {loss}", "start the container afresh"));
@@ -104,7 +117,8 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
         }
 
         findings = [.. findings.Distinct().OrderBy(f => OrderOf(f.Check)).ThenByDescending(f => f.Severity)];
-        var estimate = new PauseEstimate(environment.Pauses.Read(peer.Name, runtime.Name));
+        // What a file takes is learned of no link.
+        var estimate = new PauseEstimate(ManifestValidator.IsName(peer.Name) ? environment.Pauses.Read(peer.Name, runtime.Name) : []);
         var report = new CheckReport
         {
             Container = reference.Name,
@@ -115,10 +129,10 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
             Checked = [.. CheckNames.All.Where(n => !request.Skip.Contains(n))],
             Mode = mode,
             Tracker = tracker,
-            PredictedPauseMs = mode != MigrationModes.StopAndCopy
+            PredictedPauseMs = mode == MigrationModes.Offline ? null : mode != MigrationModes.StopAndCopy
                 ? Math.Round(estimate.PreCopy(container.Manifest).TotalMs)
                 : estimate.StopAndCopyMs(container.Manifest),
-            PredictedFrom = estimate.CountOf(mode == MigrationModes.StopAndCopy ? mode : MigrationModes.PreCopy),
+            PredictedFrom = mode == MigrationModes.Offline ? 0 : estimate.CountOf(mode == MigrationModes.StopAndCopy ? mode : MigrationModes.PreCopy),
             MemoryBytes = container.Manifest.MemoryBytes,
             DestinationAvailableBytes = reply.Facts.AvailableMemoryBytes,
             WritableLayerBytes = container.Manifest.WritableLayerBytes,
@@ -133,6 +147,11 @@ public sealed class MigrationPlanner(MigrationEnvironment environment)
     private async Task<(string Mode, string Tracker)> ChooseModeAsync(
         string wanted, ContainerManifest manifest, MemoryDemand demand, HostFacts destination, List<CheckFinding> findings, CancellationToken cancellationToken)
     {
+        if (wanted == MigrationModes.Offline)
+        {
+            return (MigrationModes.Offline, "");
+        }
+
         if (wanted == MigrationModes.StopAndCopy || (wanted == MigrationModes.Auto && manifest.Paused))
         {
             return (MigrationModes.StopAndCopy, ""); // a paused container's users wait anyway, and nothing can be done to its processes

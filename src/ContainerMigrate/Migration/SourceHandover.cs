@@ -89,7 +89,11 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
             await RetryAsync(async () =>
             {
                 postCopy.End();
-                await environment.Checkpoints.UndoAsync(journal.Value(JournalKeys.Cgroup)!.GetValue<string>(), journal.Directory);
+                if (journal.Value(JournalKeys.Cgroup)?.GetValue<string>() is { } cgroup)
+                {
+                    await environment.Checkpoints.UndoAsync(cgroup, journal.Directory);
+                }
+
                 await runtime.DestroyAsync(reference, cancellationToken);
                 environment.Freezer.RemoveEmpty(journal.Value(JournalKeys.Cgroup)!.GetValue<string>());
                 if (!isResolved)

@@ -80,6 +80,11 @@ public sealed partial class SourceMigration
             try
             {
                 await UpToGoAsync(plan, cancel, shutdown);
+                if (_request.LeaveRunning)
+                {
+                    await LeaveRunningAsync(plan, total);
+                    return;
+                }
             }
             finally
             {
@@ -108,7 +113,7 @@ public sealed partial class SourceMigration
         _clock.Mark("go");
         _clock.Split("go", state.Parts);
         _clock.Leave(PeerState.AfterThePause);
-        var packets = await _packets!.EndAsync();
+        var packets = _packets is null ? null : await _packets.EndAsync();
         var result = new MigrationResult
         {
             PauseMs = Math.Round(_clock.TotalMs, 1),
@@ -124,7 +129,7 @@ public sealed partial class SourceMigration
             DestinationId = state.Detail,
             KeptPackets = packets,
         };
-        _environment.Pauses.Add(_peer.Name, plan.Runtime.Name, PauseSample.Of(plan.Container.Manifest, plan.Report.Mode == MigrationModes.PostCopy ? MigrationModes.PreCopy : plan.Report.Mode, _memory?.LeftToCopyMs ?? 0, result.PauseMs, result.PauseParts));
+        RememberPause(plan, result);
         await handover.CleanUpAsync(_journal, _peer, Progress, arrival => result = result with
         {
             TotalMs = Math.Round(_environment.Time.GetElapsedTime(total).TotalMilliseconds, 1),
@@ -136,12 +141,52 @@ public sealed partial class SourceMigration
         Progress.Update(s => s with
         {
             Phase = MigrationPhase.Done, Activity = "", Result = result, Failure = s.ExitCode == ExitCodes.Lost ? s.Failure : null, EndedAt = _environment.Time.GetUtcNow(), ExitCode = s.ExitCode ?? ExitCodes.Done,
-            SourceState = "removed", DestinationState = s.ExitCode == ExitCodes.Lost ? "absent" : plan.Container.Manifest.Paused ? "paused" : "running",
+            SourceState = "removed", DestinationState = s.ExitCode == ExitCodes.Lost ? "absent" : _request.ToFile ? "saved" : plan.Container.Manifest.Paused ? "paused" : "running",
         });
+    }
+
+    // The file has it all. The container runs before the disk has it: whether the file may bear its name is found out afterwards.
+    private async Task LeaveRunningAsync(MigrationPlan plan, long began)
+    {
+        _journal.Append(MigrationPhase.Aborted, new JsonObject { [JournalKeys.LeftRunning] = true });
+        await new SourceRollback(_environment, _logger).RunAsync(_journal, CancellationToken.None);
+        await (_packets?.DeliverHereAsync() ?? Task.CompletedTask);
+        _clock.Mark("go on");
+        Progress.Say("making the file durable");
+        var state = await _peer.GoAsync(_journal.MigrationId, new GoRequest(_journal.Epoch, []), CancellationToken.None);
+        if (state.Phase == MigrationPhase.Aborted)
+        {
+            throw new MigrationException(state.Failure ?? new MigrationFailure(_environment.HostName, "save", state.Detail));
+        }
+
+        var result = new MigrationResult
+        {
+            PauseMs = Math.Round(_clock.TotalMs, 1), TotalMs = Math.Round(_environment.Time.GetElapsedTime(began).TotalMilliseconds, 1), PauseParts = _clock.Parts, FileRounds = _files?.Rounds ?? 0,
+            FilesAheadBytes = _files?.AheadBytes ?? 0, FilesInPauseBytes = _files?.InPauseBytes ?? 0, SentBytes = _streams.SentBytes, WireBytes = _streams.SentBytes,
+        };
+        _journal.Close(new JsonObject { [JournalKeys.ExitCode] = ExitCodes.Done, [JournalKeys.Result] = System.Text.Json.JsonSerializer.SerializeToNode(result, JournalJson.Default.MigrationResult) });
+        Progress.Update(s => s with
+        {
+            Phase = MigrationPhase.Done, Activity = "", Result = result, EndedAt = _environment.Time.GetUtcNow(), ExitCode = ExitCodes.Done,
+            SourceState = plan.Container.Manifest.Paused ? "paused" : "running", DestinationState = "saved",
+        });
+    }
+
+    private void RememberPause(MigrationPlan plan, MigrationResult result)
+    {
+        if (!plan.Container.Manifest.Offline && !_request.ToFile)
+        {
+            _environment.Pauses.Add(_peer.Name, plan.Runtime.Name, PauseSample.Of(plan.Container.Manifest, plan.Report.Mode == MigrationModes.PostCopy ? MigrationModes.PreCopy : plan.Report.Mode, _memory?.LeftToCopyMs ?? 0, result.PauseMs, result.PauseParts));
+        }
     }
 
     private async Task<ISourceMemory> OpenMemoryAsync(MigrationPlan plan, CancellationToken cancellationToken)
     {
+        if (plan.Report.Mode == MigrationModes.Offline)
+        {
+            return new NoMemory();
+        }
+
         if (plan.Report.Mode is not (MigrationModes.PreCopy or MigrationModes.PostCopy))
         {
             return new StopAndCopyMemory(_environment, _streams, plan.Container, _journal, Progress);
@@ -259,6 +304,14 @@ public sealed partial class SourceMigration
         Step(MigrationPhase.PreCopy, "taking the restart policy away", new JsonObject { [JournalKeys.RestartPolicy] = policy.DeepClone() });
         await plan.Runtime.SuspendRestartPolicyAsync(container.Reference, ahead.Token);
 
+        if (manifest.Offline)
+        {
+            var offline = new OfflineSwitchover(_environment, _peer, _journal, _streams, files, _clock, Progress);
+            await Guard("switchover", deadline, () => offline.RunAsync(plan, log, Step, ahead.Token));
+            Step(MigrationPhase.Go, "handing over", null);
+            return;
+        }
+
         _packets = await DepartingPackets.OpenAsync(_environment, container.NetworkNamespacePath, _peer, _journal.MigrationId, _logger, ahead.Token);
         using var frozen = new CancellationTokenSource(freezeTimeout, _environment.Time);
         using var switchover = CancellationTokenSource.CreateLinkedTokenSource(cancel, shutdown, frozen.Token);
@@ -267,6 +320,11 @@ public sealed partial class SourceMigration
             await SwitchoverAsync(plan, memory, files, log, switchover.Token);
             switchover.Token.ThrowIfCancellationRequested();
         });
+
+        if (_request.LeaveRunning)
+        {
+            return;
+        }
 
         Step(MigrationPhase.Go, "handing over", memory.LeftBehindBytes is { } left ? new JsonObject { [JournalKeys.LeftBehindBytes] = left } : null);
     }
@@ -317,6 +375,11 @@ public sealed partial class SourceMigration
 
     private TimeSpan FreezeTimeout(MigrationPlan plan)
     {
+        if (_request.ToFile)
+        {
+            return Deadline; // nobody waits for the container but the disk
+        }
+
         if (_request.FreezeTimeoutSeconds is { } seconds)
         {
             return TimeSpan.FromSeconds(seconds);
@@ -370,9 +433,13 @@ public sealed partial class SourceMigration
         }
 
         LogAborted(failure.ToString());
+        var isGivenBack = _journal.Phase == MigrationPhase.Aborted; // saved and left running: only the file is missing
         try
         {
-            _journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(failure));
+            if (!isGivenBack)
+            {
+                _journal.Append(MigrationPhase.Aborted, SourceHandover.FailureData(failure));
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -382,7 +449,7 @@ public sealed partial class SourceMigration
         }
 
         await new SourceRollback(_environment, _logger).RunAsync(_journal, CancellationToken.None);
-        await (_packets?.DeliverHereAsync() ?? Task.CompletedTask);
+        await (isGivenBack || _packets is null ? Task.CompletedTask : _packets.DeliverHereAsync());
         var state = await ReleasePeerAsync(failure);
         var released = state is not null;
         if (!released && !cancelled && reason is MigrationException { InnerException: OperationCanceledException })
@@ -391,7 +458,7 @@ public sealed partial class SourceMigration
             failure = failure with { Cause = $"{failure.Cause}, and {_peer.Name} does not answer", NextStep = CheckPeer };
         }
 
-        var (sourceState, outside) = await LookAfterAsync(plan, stage);
+        var (sourceState, outside) = await LookAfterAsync(plan, stage, failure);
         failure = cancelled ? failure : outside ?? failure;
         var exitCode = cancelled ? ExitCodes.Cancelled : _refused ? ExitCodes.Refused : ExitCodes.FailedSourceRunning;
         try
@@ -407,13 +474,15 @@ public sealed partial class SourceMigration
     }
 
     // What somebody else does to a container that moves, and its own end, are seen as failures of all kinds; this is what they come from.
-    private async Task<(string? State, MigrationFailure? Failure)> LookAfterAsync(MigrationPlan plan, string stage)
+    private async Task<(string? State, MigrationFailure? Failure)> LookAfterAsync(MigrationPlan plan, string stage, MigrationFailure failure)
     {
         try
         {
             using var limit = new CancellationTokenSource(AbortTimeout, _environment.Time);
             var life = await plan.Runtime.FindLifeAsync(plan.Container.Reference, limit.Token);
-            return life.InitPid == plan.Container.InitPid ? (null, null)
+            var wasStopped = _journal.Value(JournalKeys.Stopped) is not null;
+            return life.InitPid == plan.Container.InitPid || (wasStopped && life.InitPid > 0) ? (null, null)
+                : wasStopped && life.Exists ? ("stopped", Outside($"{failure.Cause}, and the container, which was stopped, could not be started again", $"start it: docker start {plan.Container.Reference.Name}"))
                 : life.InitPid > 0 ? ("running", Outside("the container was restarted meanwhile", "migrate again"))
                 : life.Exists ? ("stopped", Outside($"the container has ended by itself, or was ended: {life.End}", "start it, and migrate again"))
                 : ("removed", Outside($"the container has ended by itself, or was ended: {life.End}", null));

@@ -24,7 +24,13 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
 
         var reference = new ContainerReference(runtimeName, id, journal.Value(JournalKeys.ContainerName)?.GetValue<string>() ?? id);
         GiveCpuBack(journal, reference.Name);
-        if (journal.Records.Any(r => r.Phase == MigrationPhase.Frozen))
+        var wasStopped = journal.Value(JournalKeys.Stopped)?.GetValue<bool>() is true;
+        if (wasStopped)
+        {
+            environment.Refusals.Allow(id);
+            await StartAgainAsync(environment.Runtime(runtimeName), reference, cancellationToken);
+        }
+        else if (journal.Records.Any(r => r.Phase == MigrationPhase.Frozen))
         {
             await UnfreezeAsync(journal, cancellationToken);
         }
@@ -48,6 +54,40 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
         }
 
         CheckpointImages.Delete(journal.Directory);
+    }
+
+    // Until the runtime answers: after a power cut we are often there before it.
+    private async Task StartAgainAsync(IContainerRuntime runtime, ContainerReference reference, CancellationToken cancellationToken)
+    {
+        string? said = null;
+        while (true)
+        {
+            try
+            {
+                // A stop that an earlier life of this daemon has asked for may not be over, and what is being stopped cannot be started.
+                if ((await runtime.FindLifeAsync(reference, cancellationToken)).InitPid > 0)
+                {
+                    await runtime.StopAsync(reference, cancellationToken);
+                }
+
+                await runtime.StartAsync(reference, cancellationToken);
+                return;
+            }
+            catch (MigrationException e)
+            {
+                if (said is null)
+                {
+                    LogNotStarted(reference.Name, said = e.Failure.Cause);
+                }
+
+                if ((await runtime.GetStatusAsync(cancellationToken)).Available)
+                {
+                    return; // it has said no
+                }
+            }
+
+            await Task.Delay(environment.Limits.RetryDelay, environment.Time, cancellationToken);
+        }
     }
 
     private void GiveCpuBack(IMigrationJournal journal, string container)
@@ -102,6 +142,9 @@ public sealed partial class SourceRollback(MigrationEnvironment environment, ILo
             }
         }
     }
+
+    [LoggerMessage(LogLevel.Error, "{Container} could not be started again: {Cause}")]
+    private partial void LogNotStarted(string container, string cause);
 
     [LoggerMessage(LogLevel.Error, "{Container} could not be given its processor time back: {Cause}")]
     private partial void LogThrottleLeft(string container, string cause);

@@ -54,6 +54,11 @@ internal sealed partial class TargetActivation(
         LogRunning(manifest.Name);
         await postCopy.RunAsync(container);
         await announced;
+        if (manifest.Offline)
+        {
+            await AnnounceAsync(container); // before its start it had no network
+        }
+
         if (restartPolicy is not null)
         {
             await container.FinishAsync((JsonObject)restartPolicy.DeepClone(), CancellationToken.None);

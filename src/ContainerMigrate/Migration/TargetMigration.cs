@@ -207,6 +207,13 @@ public sealed partial class TargetMigration : IAsyncDisposable
     {
         using var use = await EnterAsync(cancellationToken);
         Expect(MigrationPhase.Receiving);
+        if (_manifest.Offline)
+        {
+            await _files.WaitForRuntimeAsync(use.Token);
+            Step(MigrationPhase.Prepared, "ready to start", null);
+            return new PrepareReply(_container!.Id, new Dictionary<string, double>());
+        }
+
         var runtime = _files.WaitForRuntimeAsync(use.Token);
         var clock = new PhaseClock(_environment.Time);
         Progress.Say("restoring");

@@ -5,7 +5,7 @@ namespace ContainerMigrate.HostTests.Lab;
 /// <summary>
 /// What is on a host: mounts, namespaces, links, nft tables, cgroups, processes, our own state, containers and images, one line
 /// each (tests/lab/leftovers). The journals of migrations and CRIU's logs beside them are history, and stay on purpose; so do the empty places where
-/// runc's containers and their namespaces go, and the list of containers that are not to be returned.
+/// runc's containers and their namespaces go, the list of containers that are not to be returned, and the place where an evacuation saves containers.
 /// </summary>
 public sealed partial class Leftovers
 {
@@ -39,6 +39,6 @@ public sealed partial class Leftovers
         }
     }
 
-    [GeneratedRegex(@"^(state /var/lib/ctmigrate/(migrations/[^/]+(/journal|/work|/work/[^/]+)?|criu-home(/.*)?|bundles|evacuated-gone)|mount /run/netns)$")]
+    [GeneratedRegex(@"^(state /var/lib/ctmigrate/(migrations/[^/]+(/journal|/work|/work/[^/]+)?|criu-home(/.*)?|bundles|evacuated-gone|saved)|mount /run/netns)$")]
     private static partial Regex History();
 }

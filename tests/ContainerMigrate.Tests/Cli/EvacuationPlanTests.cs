@@ -40,13 +40,37 @@ public sealed class EvacuationPlanTests
     {
         var refused = Report("a", 1, "h2", 10) with { Ok = false, Findings = [new CheckFinding(CheckNames.Privileged, CheckSeverity.Error, "h1", "it is privileged")] };
 
-        var plan = Make([Container("a"), Container("b", policy: "leave"), Container("c", policy: "save"), Container("d")], [refused], ("d", "h2 does not answer"));
+        var plan = Make([Container("a"), Container("b", policy: "leave"), Container("c", policy: "teleport"), Container("d")], [refused], ("d", "h2 does not answer"));
 
         plan.ShouldAllBe(m => m.Hosts.Count == 0);
         plan.Select(m => (m.Container.Name, m.Leave)).ShouldBe([("a", false), ("b", true), ("c", false), ("d", false)], ignoreOrder: true);
         plan.Single(m => m.Container.Name == "a").Reason.ShouldBe("h2: privileged: it is privileged");
-        plan.Single(m => m.Container.Name == "c").Reason.ShouldContain("'save'");
+        plan.Single(m => m.Container.Name == "c").Reason.ShouldContain("'teleport'");
         plan.Single(m => m.Container.Name == "d").Reason.ShouldBe("h2 does not answer");
+    }
+
+    [Fact]
+    public void LabelsSayHowAContainerGoes()
+    {
+        var plan = Make([Container("a", policy: "offline"), Container("b", policy: "save"), Container("c", policy: "leave")], [Report("a", 1, "h2", 10)]);
+
+        plan.Select(m => (m.Container.Name, m.Offline, m.Save, m.Leave, m.Goes)).ShouldBe([("a", true, false, false, true), ("b", false, true, false, true), ("c", false, false, true, false)], ignoreOrder: true);
+    }
+
+    [Theory]
+    [InlineData("echo stopping; exit 1", true)]
+    [InlineData("echo running", false)]
+    [InlineData("echo degraded; exit 1", false)]
+    [InlineData("exit 1", false)]
+    public async Task OnlyAShutdownOfTheHostIsOne(string script, bool isStopping)
+    {
+        var program = Path.Combine(Directory.CreateTempSubdirectory("ctm-").FullName, "systemctl");
+        await File.WriteAllTextAsync(program, $"#!/bin/sh\n[ \"$1\" = is-system-running ] || exit 9\n{script}\n", TestContext.Current.CancellationToken);
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+
+        (await SystemState.IsStoppingAsync(program, TestContext.Current.CancellationToken)).ShouldBe(isStopping);
+        (await SystemState.IsStoppingAsync("/nowhere/systemctl", TestContext.Current.CancellationToken)).ShouldBeFalse();
+        Directory.Delete(Path.GetDirectoryName(program)!, recursive: true);
     }
 
     private static IReadOnlyList<PlannedMove> Make(IReadOnlyList<ContainerSummary> containers, IReadOnlyList<CheckReport> reports, params (string Id, string Reason)[] troubles) =>

@@ -15,7 +15,7 @@ public sealed class UsageTests
     [InlineData("foo", "there is no command 'foo'")]
     [InlineData("hosts foo", "there is no command 'foo'")]
     [InlineData("migrate web", "Required argument 'HOST' missing for command: 'migrate'.")]
-    [InlineData("migrate web h2 --mode fast", "there is no mode 'fast'; the modes are auto, precopy, postcopy and stop-and-copy")]
+    [InlineData("migrate web h2 --mode fast", "there is no mode 'fast'; the modes are auto, precopy, postcopy, stop-and-copy and offline")]
     [InlineData("migrate web h2 --on-stall wait", "there is no action 'wait'; the actions are accept, abort, throttle and postcopy")]
     [InlineData("migrate web h2 --deadline 5", "--deadline takes a number with a unit: ms, s, m or h (500ms, 10s, 1m30s), not '5'")]
     public async Task MistakesAreOneLineAndExitCodeTwo(string arguments, string message)

@@ -34,6 +34,12 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
 
     public async Task<bool> ClaimCommitAsync(CancellationToken cancellationToken)
     {
+        if (arrival.Offline)
+        {
+            await life.StepAsync("claim", () => { }, cancellationToken);
+            return true;
+        }
+
         await life.StepAsync("claim", () => arrival.Commit ??= arrival.Held, cancellationToken);
         return arrival.Commit == true;
     }
@@ -44,6 +50,12 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
 
     public async Task ReleaseAsync(CancellationToken cancellationToken)
     {
+        if (arrival is { Offline: true, DiesBeforeItRuns: false })
+        {
+            await life.StepAsync("start", () => arrival.Running = true, cancellationToken);
+            return;
+        }
+
         await life.StepAsync("release", arrival.DiesBeforeItRuns ? () => arrival.Held = false : machine.EndGate, cancellationToken);
         if (arrival.DiesBeforeItRuns)
         {
@@ -51,10 +63,15 @@ internal sealed class ArrivingContainer(DaemonLife life, Machine machine, Arriva
         }
     }
 
-    public bool HasNeverRun => arrival is { DiesBeforeItRuns: true, Commit: true, Held: false };
+    public bool HasNeverRun => arrival is { DiesBeforeItRuns: true, Commit: true, Held: false } or { DiesBeforeItRuns: true, Offline: true };
 
     public async Task<bool> TryAbortAsync(string reason)
     {
+        if (arrival.Offline)
+        {
+            return true;
+        }
+
         await life.StepAsync("try abort", () =>
         {
             arrival.Commit ??= false;

@@ -41,6 +41,8 @@ public sealed class CrashTests
     [InlineData(Side.Source, true, "postcopy")]
     [InlineData(Side.Destination, false, "postcopy")]
     [InlineData(Side.Destination, true, "postcopy")]
+    [InlineData(Side.Source, false, "offline")]
+    [InlineData(Side.Destination, false, "offline")]
     public async Task OneCrashAnywhere(Side side, bool gateGivesUp, string mode, string tracker = MemoryTrackers.WriteProtect)
     {
         var crashes = 0;

@@ -286,14 +286,16 @@ internal sealed class DaemonLife :
     public Task<IReadOnlyList<RunningContainer>> ListAsync(CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<RunningContainer>>(_machine.Exists ? [new RunningContainer(new ContainerReference("docker", "c0ffee", "web"), new Dictionary<string, string>(), false)] : []);
 
-    public Task<RuntimeStatus> GetStatusAsync(CancellationToken cancellationToken) => Task.FromResult(new RuntimeStatus(true, "28", "overlay2", ""));
+    public Task<RuntimeStatus> GetStatusAsync(CancellationToken cancellationToken) => Task.FromResult(new RuntimeStatus(Available(), "28", "overlay2", ""));
+
+    public Func<bool> Available { get; set; } = () => true;
 
     public Task<IReadOnlyList<ContainerReference>> FindAsync(string nameOrId, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<ContainerReference>>(_machine.Exists && nameOrId == "web" ? [Samples.Reference] : []);
 
     public Task<SourceContainer> InspectAsync(ContainerReference reference, CancellationToken cancellationToken) => Task.FromResult(Samples.Container());
 
-    public Task<ContainerLife> FindLifeAsync(ContainerReference reference, CancellationToken cancellationToken) => Task.FromResult(_machine.Life ?? new ContainerLife(Samples.Container().InitPid, true, ""));
+    public Task<ContainerLife> FindLifeAsync(ContainerReference reference, CancellationToken cancellationToken) => Task.FromResult(_machine.Life ?? (_machine.Stopped ? new ContainerLife(0, _machine.Exists, "exit code 143") : new ContainerLife(Samples.Container().InitPid + _machine.Starts, _machine.Exists, "")));
 
     public Task<IReadOnlyList<CheckFinding>> CheckSourceAsync(SourceContainer container, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<CheckFinding>>([]);
 
@@ -311,8 +313,14 @@ internal sealed class DaemonLife :
     public Task ReturnRestartPolicyAsync(ContainerReference reference, JsonObject policy, CancellationToken cancellationToken) =>
         StepAsync("return policy", () => _machine.Policy = policy.ToJsonString(), cancellationToken);
 
+    public bool CanStop => true;
+
+    public Task StopAsync(ContainerReference reference, CancellationToken cancellationToken) => StepAsync("stop", () => _machine.Stopped = true, cancellationToken);
+
+    public Task StartAsync(ContainerReference reference, CancellationToken cancellationToken) => StepAsync("start again", () => (_machine.Starts, _machine.Stopped) = (_machine.Starts + (_machine.Stopped ? 1 : 0), false), cancellationToken);
+
     public Task DestroyAsync(ContainerReference reference, CancellationToken cancellationToken) =>
-        StepAsync("destroy", () => (_machine.Exists, _machine.Frozen, _machine.Fenced) = (false, false, false), cancellationToken);
+        StepAsync("destroy", () => (_machine.Exists, _machine.Frozen, _machine.Fenced, _machine.Stopped) = (false, false, false, false), cancellationToken);
 
     public Task<IReadOnlyDictionary<string, string>> FindHostLinksAsync(ContainerManifest manifest, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>());
@@ -350,7 +358,7 @@ internal sealed class DaemonLife :
             await StepAsync("make volume", () => _machine.Volumes.Add(volume.Source, migrationId), cancellationToken);
         }
 
-        await StepAsync("create", () => _machine.Arrival = new Arrival(migrationId), cancellationToken);
+        await StepAsync("create", () => _machine.Arrival = new Arrival(migrationId) { Offline = manifest.Offline }, cancellationToken);
         return new ArrivingContainer(this, _machine, _machine.Arrival!);
     }
 

@@ -38,6 +38,12 @@ internal sealed class Machine(string name, string directory)
 
     public bool Fenced { get; set; }
 
+    /// <summary>The container that leaves was stopped.</summary>
+    public bool Stopped { get; set; }
+
+    /// <summary>How often the container that leaves was started again.</summary>
+    public int Starts { get; set; }
+
     /// <summary>How written memory is found, one of <see cref="MemoryTrackers"/>.</summary>
     public string Tracker { get; set; } = MemoryTrackers.WriteProtect;
 
@@ -67,7 +73,7 @@ internal sealed class Machine(string name, string directory)
     /// <summary>The container that comes; null when there is none.</summary>
     public Arrival? Arrival { get; set; }
 
-    public bool Runs => (Exists && !Frozen) || (Arrival is { Running: true } && !StandsStill);
+    public bool Runs => (Exists && !Frozen && !Stopped) || (Arrival is { Running: true } && !StandsStill);
 
     /// <summary>The hook at the gate waits no longer: it obeys what was decided, or decides for abort itself.</summary>
     public void EndGate()
@@ -84,6 +90,9 @@ internal sealed class Machine(string name, string directory)
 /// <summary>A container on its destination, and what the gate knows about it.</summary>
 internal sealed class Arrival(string migrationId)
 {
+    /// <summary>It is started and not restored: no gate holds it.</summary>
+    public bool Offline { get; init; }
+
     public string MigrationId => migrationId;
 
     public bool Held { get; set; }

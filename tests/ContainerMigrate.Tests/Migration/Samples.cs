@@ -39,7 +39,7 @@ internal static class Samples
     public static HostFacts Facts(string host) => new()
     {
         HostName = host, Version = "1.0", KernelRelease = "6.18.5", Architecture = "x86_64", CriuVersion = "4.2.1", CpuFlags = ["avx", "sse2"], XsaveBytes = 1000,
-        AvailableMemoryBytes = 8L << 30, FreeDiskBytes = 80L << 30, LazyRestore = true,
+        AvailableMemoryBytes = 8L << 30, FreeDiskBytes = 80L << 30, LazyRestore = true, OfflineArrivals = true,
     };
 
     public static MigrationPlan Plan(IContainerRuntime runtime, SourceContainer? container = null, string mode = MigrationModes.StopAndCopy, string tracker = "") => new(

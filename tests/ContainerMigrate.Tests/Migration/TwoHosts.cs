@@ -73,6 +73,7 @@ internal sealed class TwoHosts : IDisposable
     {
         From.Frozen = paused;
         var container = Samples.Container(paused, withImage);
+        container = container with { Manifest = container.Manifest with { Offline = request?.Mode == MigrationModes.Offline } };
         if (withVolumes)
         {
             _hasVolumes = true;
@@ -147,7 +148,7 @@ internal sealed class TwoHosts : IDisposable
     public void ShouldRunOnSource()
     {
         _ranTwice.ShouldBeNull();
-        (From.Exists, From.Frozen, From.Fenced, From.Refused, From.DumpHeld).ShouldBe((true, false, false, false, false), Trace);
+        (From.Exists, From.Frozen, From.Fenced, From.Refused, From.DumpHeld, From.Stopped).ShouldBe((true, false, false, false, false, false), Trace);
         From.Cpu.ShouldBe(Machine.GivenCpu, Trace);
         To.ArrivedPages.ShouldBeNull(Trace);
         From.Policy.ShouldBe(Machine.Always.ToJsonString(), Trace);

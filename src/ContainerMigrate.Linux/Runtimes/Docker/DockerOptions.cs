@@ -21,6 +21,9 @@ public sealed record DockerOptions
     /// <summary>Longest time for a start: it lasts from before the freeze until the restored container runs.</summary>
     public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(15);
 
+    /// <summary>How long a container may take to end after docker stop: more than anybody gives it (--stop-timeout), since a stop is always waited for.</summary>
+    public TimeSpan StopTimeout { get; init; } = TimeSpan.FromMinutes(15);
+
     /// <summary>Longest time for removing a container: dockerd kills it and deletes its layer.</summary>
     public TimeSpan RemoveTimeout { get; init; } = TimeSpan.FromSeconds(60);
 

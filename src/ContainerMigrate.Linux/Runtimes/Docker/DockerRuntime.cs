@@ -96,6 +96,10 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
         {
             var (current, inspect) = await _inspector.InspectRunningAsync(container.Reference, findings, cancellationToken);
             findings.AddRange(await _sourceChecks.FindAsync(current, inspect, cancellationToken));
+            if (container.Manifest.Offline && inspect.Object("HostConfig").Flag("AutoRemove"))
+            {
+                findings.Add(new CheckFinding(CheckNames.Settings, CheckSeverity.Error, "", "the container was started with --rm: Docker removes it when it is stopped", "migrate it without --offline"));
+            }
         }
         catch (MigrationException e)
         {
@@ -148,6 +152,43 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
     }
 
     /// <inheritdoc/>
+    public bool CanStop => true;
+
+    /// <inheritdoc/>
+    public async Task StopAsync(ContainerReference reference, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(reference);
+        cancellationToken.ThrowIfCancellationRequested();
+        await CallAsync("stop", async () =>
+        {
+            await _client.PostAsync($"/containers/{reference.Id}/stop", body: null, CancellationToken.None, _options.StopTimeout);
+            // Not the list, which dockerd brings up to date a moment later.
+            if ((await _inspector.FindLifeAsync(reference.Id, CancellationToken.None)).InitPid > 0)
+            {
+                throw new DockerApiException(null, $"container {reference.Name} goes on running after docker stop");
+            }
+        });
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    /// <inheritdoc/>
+    public Task StartAsync(ContainerReference reference, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(reference);
+        return CallAsync("start", async () =>
+        {
+            try
+            {
+                await _client.PostAsync($"/containers/{reference.Id}/start", body: null, cancellationToken, _options.StopTimeout);
+            }
+            catch (DockerApiException e) when (e.IsNotFound)
+            {
+                // It was removed: nobody wants it back.
+            }
+        });
+    }
+
+    /// <inheritdoc/>
     public Task DestroyAsync(ContainerReference reference, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(reference);
@@ -178,7 +219,14 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
     {
         ArgumentNullException.ThrowIfNull(manifest);
         var made = await CallAsync("create", () => _creator.CreateAsync(manifest, migrationId, cancellationToken));
-        return Target(manifest, made.Id, made.UpperDirectory, made.LogFile, made.MountDirectories);
+        if (!manifest.Offline)
+        {
+            return Target(manifest, made.Id, made.UpperDirectory, made.LogFile, made.MountDirectories);
+        }
+
+        var offline = new DockerOfflineContainer(_client, _inspector, _images, _options, manifest, made, new StartRefusal(_layout));
+        offline.Hold(migrationId);
+        return offline;
     }
 
     /// <inheritdoc/>
@@ -190,6 +238,7 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
             if (await FindMarkedAsync(manifest.Name, migrationId, cancellationToken) is { } id)
             {
                 await DockerRemoval.RemoveAsync(_client, _inspector, _options, id, withVolumes: true, cancellationToken);
+                new StartRefusal(_layout).Allow(id);
             }
 
             await _volumes.RemoveMadeAsync(migrationId, cancellationToken);
@@ -240,7 +289,14 @@ public sealed partial class DockerRuntime : IContainerRuntime, IDisposable
         {
             if (await _inspector.FindStateAsync(containerId, cancellationToken) is null)
             {
+                new StartRefusal(_layout).Allow(containerId); // of one that came offline, and was removed just before this daemon's last end
                 return (ITargetContainer?)null;
+            }
+
+            if (manifest.Offline)
+            {
+                var made = new DockerCreator.Made(containerId, await FindUpperDirectoryAsync(containerId, cancellationToken), null, new Dictionary<string, string>());
+                return new DockerOfflineContainer(_client, _inspector, _images, _options, manifest, made, new StartRefusal(_layout));
             }
 
             var target = Target(manifest, containerId, await FindUpperDirectoryAsync(containerId, cancellationToken), logFile: null, new Dictionary<string, string>());

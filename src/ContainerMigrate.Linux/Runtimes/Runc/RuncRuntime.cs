@@ -247,6 +247,15 @@ public sealed class RuncRuntime : IContainerRuntime
     public Task ReturnRestartPolicyAsync(ContainerReference reference, JsonObject policy, CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
+    public bool CanStop => false;
+
+    /// <inheritdoc/>
+    public Task StopAsync(ContainerReference reference, CancellationToken cancellationToken) => throw new MigrationException("stop", "runc does not keep containers that are stopped");
+
+    /// <inheritdoc/>
+    public Task StartAsync(ContainerReference reference, CancellationToken cancellationToken) => throw new MigrationException("start", "runc does not keep containers that are stopped");
+
+    /// <inheritdoc/>
     public async Task DestroyAsync(ContainerReference reference, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(reference);
