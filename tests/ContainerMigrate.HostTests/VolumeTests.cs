@@ -225,11 +225,12 @@ public sealed partial class VolumeTests(LabFixture lab) : HostTest(lab)
         await SharedAsync("up");
         AtTheEnd(() => SharedAsync("down"));
         await StartWriterAsync("/srv/shared:/data", mebibytes: 1);
-        (await H1.MigrateAsync(Container, H2)).ErrorLines.ShouldContain(l => l.Contains("/srv/shared exists here and is not empty", StringComparison.Ordinal), "that it is shared was not said, and it is of a kind that is not tried");
+        (await H1.RunAsync("ctmigrate", "check", Container, H2.Name)).ShouldContain("shared by both hosts: nothing to copy");
 
-        foreach (var (from, to) in ((LabHost, LabHost)[])[(H1, H2), (H2, H1)])
+        // On any file system; nobody has to say it.
+        foreach (var (from, to, words) in ((LabHost, LabHost, string[])[])[(H1, H2, []), (H2, H1, ["--volume", "/data=shared"])])
         {
-            var moved = await from.MigrateAsync(Container, to, "--volume", "/data=shared");
+            var moved = await from.MigrateAsync(Container, to, words);
             moved.ShouldBeDone();
             var size = await from.RunAsync("stat", "-c", "%s", "/srv/shared/log");
             await Eventually.BecomesTrueAsync("it goes on writing", async () => await from.RunAsync("stat", "-c", "%s", "/srv/shared/log") != size);

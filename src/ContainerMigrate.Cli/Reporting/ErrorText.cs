@@ -57,9 +57,5 @@ internal static class ErrorText
         }
 
         error.WriteLine($"  {OneLine.Of(verdict.Describe(status))}");
-        if (MigrationText.Kept(status) is { } kept)
-        {
-            error.WriteLine($"  {OneLine.Of(kept)}");
-        }
     }
 }

@@ -56,7 +56,7 @@ internal sealed record MigrationVerdict(int ExitCode, string SourceState, string
         };
         var there = DestinationState switch
         {
-            "absent" => $"nothing is left on {destination}",
+            "absent" => status.KeptBytes > 0 ? $"nothing but {ByteSize.Format(status.KeptBytes)} of its files is kept on {destination}, for a day: the next attempt sends only the rest" : $"nothing is left on {destination}",
             "saved" => $"all of it is in {destination}",
             "held" => $"{destination} holds a rebuilt copy that has not run",
             "running" => $"{container} runs on {destination}",

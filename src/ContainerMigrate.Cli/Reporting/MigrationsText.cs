@@ -117,11 +117,6 @@ internal static class MigrationsText
             table.Add("next", next);
         }
 
-        if (MigrationText.Kept(status) is { } kept)
-        {
-            table.Add("kept", kept);
-        }
-
         foreach (var finding in status.Findings)
         {
             table.Add(CheckReportText.Word(finding, []), $"{finding.Host}: {finding.Check}: {finding.Message}");

@@ -1,22 +1,25 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 
 namespace ContainerMigrate.Linux.Storage;
 
 /// <summary>
-/// What a file's content was when it was sent last: half of a SHA-256 for each <see cref="BlockLength"/> bytes, which is 2 MiB for a file of
+/// What a file's content was when it was sent last: a digest for each <see cref="BlockLength"/> bytes, which is 2 MiB for a file of
 /// 1 GiB. Always of what was sent, never of what was read beside it: a block that is taken for unchanged is not sent again.
 /// </summary>
-internal sealed class BlockDigests
+/// <param name="hash">Of which the digests are.</param>
+internal sealed class BlockDigests(BlockHash hash)
 {
     /// <summary>Bytes that are sent again when one of them has changed: a page of most databases. They write pages all over their files, and eight times the length is eight times the bytes.</summary>
-    public const int BlockLength = 8 * 1024;
+    public const int BlockLength = BlockHash.MaxLength;
 
     private readonly List<UInt128> _blocks = [];
     private byte[] _block = [];
     private int _filled;
     private bool _isHole;
+
+    /// <summary>Of which the digests are.</summary>
+    public BlockHash Hash => hash;
 
     /// <summary>Bytes that this takes.</summary>
     public long Cost => 256 + (16L * _blocks.Count);
@@ -69,7 +72,7 @@ internal sealed class BlockDigests
 
     /// <summary>Whether a block was sent with this content.</summary>
     /// <param name="position">Of the block; blocks are asked for in order.</param>
-    /// <param name="digest">Of its content, by <see cref="Of"/>; 0 for a hole.</param>
+    /// <param name="digest">Of its content, by <see cref="Hash"/>; 0 for a hole.</param>
     public bool Matches(long position, UInt128 digest)
     {
         var index = (int)(position / BlockLength);
@@ -100,18 +103,11 @@ internal sealed class BlockDigests
         }
     }
 
-    /// <summary>The digest of one block's content.</summary>
-    public static UInt128 Of(ReadOnlySpan<byte> content)
-    {
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        _ = SHA256.HashData(content, hash);
-        return MemoryMarshal.Read<UInt128>(hash);
-    }
-
     /// <summary>Reads a file whose content does not change.</summary>
+    /// <param name="hash">Makes the digests.</param>
     /// <param name="visit">Gets the digest of one block after the other; 0 for a hole.</param>
     /// <exception cref="IOException">It cannot be read.</exception>
-    public static unsafe void Read(Descriptor file, in FileStatus status, DirectoryCursor place, ReadOnlySpan<byte> name, Action<UInt128> visit, CancellationToken cancellationToken)
+    public static unsafe void Read(Descriptor file, in FileStatus status, DirectoryCursor place, ReadOnlySpan<byte> name, BlockHash hash, Action<UInt128> visit, CancellationToken cancellationToken)
     {
         const int PieceLength = 32 * BlockLength;
         var buffer = ArrayPool<byte>.Shared.Rent(PieceLength);
@@ -148,7 +144,7 @@ internal sealed class BlockDigests
             var whole = position + length < extents.Size && length >= BlockLength ? length / BlockLength * BlockLength : length;
             for (var at = 0; at < whole; at += BlockLength)
             {
-                visit(Of(buffer.AsSpan(at, Math.Min(BlockLength, whole - at))));
+                visit(hash.Of(buffer.AsSpan(at, Math.Min(BlockLength, whole - at))));
             }
 
             position += whole;
@@ -165,7 +161,7 @@ internal sealed class BlockDigests
     {
         if (_filled >= minimum)
         {
-            _blocks.Add(_isHole ? UInt128.Zero : Of(_block.AsSpan(0, _filled)));
+            _blocks.Add(_isHole ? UInt128.Zero : hash.Of(_block.AsSpan(0, _filled)));
             (_filled, _isHole) = (0, true);
         }
     }

@@ -56,7 +56,7 @@ internal sealed class BlockWindow
         {
             var at = i * BlockDigests.BlockLength;
             _isSame[(piece * BlocksInPiece) + i] =
-                at + BlockDigests.BlockLength <= length && blocks.Matches(position + at, BlockDigests.Of(buffer.AsSpan(at, BlockDigests.BlockLength)));
+                at + BlockDigests.BlockLength <= length && blocks.Matches(position + at, blocks.Hash.Of(buffer.AsSpan(at, BlockDigests.BlockLength)));
         }
 
         ArrayPool<byte>.Shared.Return(buffer);

@@ -25,6 +25,6 @@ internal sealed class DigestBudget(long available)
         }
 
         _left -= cost;
-        return new BlockDigests();
+        return new BlockDigests(BlockHash.Own);
     }
 }

@@ -73,7 +73,7 @@ internal sealed class FileContentSender(TreeRecordWriter records, IProgress<long
                 break;
             }
 
-            var digest = isHole ? UInt128.Zero : BlockDigests.Of(_block.AsSpan(0, length));
+            var digest = isHole ? UInt128.Zero : blocks.Hash.Of(_block.AsSpan(0, length));
             if (blocks.Matches(position, digest))
             {
                 WriteHole(ref hole);
@@ -88,7 +88,7 @@ internal sealed class FileContentSender(TreeRecordWriter records, IProgress<long
                 }
                 else if (SendBlock(ref extents, position, length, ref hole))
                 {
-                    digest = BlockDigests.Of(_block.AsSpan(0, length));
+                    digest = blocks.Hash.Of(_block.AsSpan(0, length));
                 }
 
                 blocks.Set(position, digest);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Security.Cryptography;
 using ContainerMigrate.Storage;
 
 namespace ContainerMigrate.Linux.Storage;
@@ -7,7 +8,7 @@ namespace ContainerMigrate.Linux.Storage;
 /// What a destination has kept of a tree: its names, and what is in its files as <see cref="BlockDigests"/>. In the blocks of <see cref="TreeStreamFormat"/>,
 /// numbers little endian:
 /// <code>
-/// listing   = children* digests* End
+/// listing   = u8{32} seed of the digests, children* digests* End
 /// children  = Children u32 directory, u32 count, child{count}   (entries are numbered as they come, the root is 0; by name)
 /// child     = u8 (0 other, 1 directory, 2 file), u8 length, name
 /// digests   = Digests u32 file, u16 count, u128{count}          (the next blocks of that file)
@@ -32,6 +33,10 @@ internal static class KeptListing
     {
         using var cursor = new DirectoryCursor(directory);
         var tree = TreeScanner.Run(cursor, 0, FollowedTree.MaxEntries, cancellationToken) ?? throw new IOException($"{directory}: it has more than {FollowedTree.MaxEntries} entries");
+        var seed = RandomNumberGenerator.GetBytes(BlockHash.SeedLength);
+        var hash = new BlockHash(seed);
+        seed.CopyTo(blocks.GetSpan(seed.Length));
+        blocks.Advance(seed.Length);
         foreach (var index in Enumerable.Range(0, tree.Count).Where(i => tree[i].ChildCount > 0).OrderBy(i => tree[i].FirstChild))
         {
             WriteChildren(tree, index, blocks);
@@ -55,7 +60,7 @@ internal static class KeptListing
                 }
                 else if (stamp is { IsFile: true, HasLinks: false, IsMountRoot: false, Size: > 0 } && (left -= CostOf(stamp)) >= 0)
                 {
-                    WriteDigests(cursor, tree.NameOf(child), child, blocks, cancellationToken);
+                    WriteDigests(cursor, tree.NameOf(child), child, hash, blocks, cancellationToken);
                 }
             }
 
@@ -81,6 +86,8 @@ internal static class KeptListing
         var tree = TreeSnapshot.Empty();
         tree[0].Stamp = EntryStamp.OfKind(TreeAttributes.Directory);
         var left = DigestBudget.All;
+        blocks.BeginRecord();
+        var hash = new BlockHash(blocks.Take(BlockHash.SeedLength).Span);
         while (true)
         {
             blocks.BeginRecord();
@@ -90,7 +97,7 @@ internal static class KeptListing
                     ReadChildren(tree, blocks, maxEntries);
                     break;
                 case Digests:
-                    ReadDigests(tree, blocks, ref left);
+                    ReadDigests(tree, hash, blocks, ref left);
                     break;
                 case End:
                     return blocks.IsAtEnd() ? tree : throw Malformed("it goes on behind its end");
@@ -121,7 +128,7 @@ internal static class KeptListing
         }
     }
 
-    private static void WriteDigests(DirectoryCursor cursor, ReadOnlySpan<byte> name, int index, BlockWriter blocks, CancellationToken cancellationToken)
+    private static void WriteDigests(DirectoryCursor cursor, ReadOnlySpan<byte> name, int index, BlockHash hash, BlockWriter blocks, CancellationToken cancellationToken)
     {
         using var entry = Descriptor.OpenPath(cursor.Current, name);
         using var file = entry.IsOpen && entry.GetStatus() is { Type: TreeAttributes.RegularFile } ? entry.OpenContent() : Descriptor.None;
@@ -131,7 +138,7 @@ internal static class KeptListing
         }
 
         var digests = new List<UInt128>();
-        BlockDigests.Read(file, file.GetStatus(), cursor, name, digest =>
+        BlockDigests.Read(file, file.GetStatus(), cursor, name, hash, digest =>
         {
             digests.Add(digest);
             if (digests.Count == MaxDigests)
@@ -190,7 +197,7 @@ internal static class KeptListing
         tree.EndChildren((int)directory);
     }
 
-    private static void ReadDigests(TreeSnapshot tree, BlockReader blocks, ref long left)
+    private static void ReadDigests(TreeSnapshot tree, BlockHash hash, BlockReader blocks, ref long left)
     {
         var head = blocks.Take(6).Span;
         var (index, count) = (BinaryPrimitives.ReadUInt32LittleEndian(head), BinaryPrimitives.ReadUInt16LittleEndian(head[4..]));
@@ -199,7 +206,7 @@ internal static class KeptListing
             throw Malformed("digests of what is no file");
         }
 
-        var digests = tree[(int)index].Blocks ??= new BlockDigests();
+        var digests = tree[(int)index].Blocks ??= new BlockDigests(hash);
         var data = blocks.Take(DigestLength * count).Span;
         left -= (DigestLength * count) + 256;
         if (left < -DigestBudget.All)

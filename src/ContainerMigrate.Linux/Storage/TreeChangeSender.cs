@@ -159,7 +159,7 @@ internal sealed class TreeChangeSender(
                 isThere = false;
             }
 
-            var isLikelyToChange = why == EntryDoubt.Writer || now[index].Before >= 0;
+            var isLikelyToChange = why != EntryDoubt.None || now[index].Before >= 0;
             blocks = isLikelyToChange ? digests?.Take(stamp) : null;
             number = sender.Send(name, entry, status, blocks);
         }

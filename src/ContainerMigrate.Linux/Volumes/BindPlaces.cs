@@ -10,7 +10,7 @@ internal static class BindPlaces
     public static async Task<MountFacts> LookAsync(IHostDirectories directories, MountDescription mount, CancellationToken cancellationToken, string? directory = null)
     {
         var path = directory ?? mount.Source;
-        return FactsOf(mount, directories.Look(path, followLink: false)) with
+        return FactsOf(directories, mount, path, followLink: false) with
         {
             Directory = path,
             SeesToken = mount.Token.Length > 0 ? await directories.SeesTokenAsync(path, mount.Token, cancellationToken) : null,
@@ -18,8 +18,13 @@ internal static class BindPlaces
         };
     }
 
-    public static MountFacts FactsOf(MountDescription mount, HostPlace place) => new()
+    public static MountFacts FactsOf(IHostDirectories directories, MountDescription mount, string path, bool followLink)
     {
-        Target = mount.Target, Kind = place.Kind, IsAllowed = place.IsAllowed, FileSystem = place.FileSystem, FreeBytes = place.FreeBytes, FreeEntries = place.FreeEntries,
-    };
+        var place = directories.Look(path, followLink);
+        return new MountFacts
+        {
+            Target = mount.Target, Kind = place.Kind, IsAllowed = place.IsAllowed, FileSystem = place.FileSystem, FreeBytes = place.FreeBytes, FreeEntries = place.FreeEntries,
+            Limits = place.IsAllowed || mount.Kind == "volume" ? directories.FindLimits(path) : FileSystemLimits.None,
+        };
+    }
 }

@@ -32,6 +32,19 @@ public sealed class HostDirectories(IReadOnlyList<string> roots) : IHostDirector
     }
 
     /// <inheritdoc/>
+    public FileSystemLimits FindLimits(string path) => FileSystemTrial.Run(NearestExisting(path));
+
+    /// <inheritdoc/>
+    public Task<string?> FindUnsupportedAsync(string directory, FileSystemLimits limits, CancellationToken cancellationToken) =>
+        TreeTransfer.StartThread(
+            () =>
+            {
+                using var cursor = new DirectoryCursor(directory);
+                return FileSystemTrial.FindUnsupported(cursor, limits, cancellationToken);
+            },
+            cancellationToken);
+
+    /// <inheritdoc/>
     public Task<string?> FingerprintAsync(string path, CancellationToken cancellationToken) => TreeTransfer.StartThread(() => Fingerprint.Of(path, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>

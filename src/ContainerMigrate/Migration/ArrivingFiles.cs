@@ -16,6 +16,10 @@ internal sealed class ArrivingFiles(MigrationEnvironment environment, ArrivingVo
     private long _left = 4 * maxBytes;
     private Task? _begun;
 
+    /// <summary>Counts what is there already: as much less may come.</summary>
+    /// <param name="bytes">No more than one tree may have.</param>
+    public void Count(long bytes) => _left -= bytes;
+
     /// <summary>Takes a round.</summary>
     /// <param name="container">Null before it is made.</param>
     public async Task<StreamReply> ReceiveAsync(ITargetContainer? container, Stream source, CancellationToken cancellationToken)

@@ -14,7 +14,13 @@ internal sealed class KeptFiles(MigrationEnvironment environment, IMigrationJour
     public long KeptBytes { get; private set; }
 
     /// <summary>Takes up what an earlier attempt has left, into a container that was just made.</summary>
-    public void Adopt(ITargetContainer container) => environment.Kept.Adopt(peer, manifest.SourceId, Directories(container));
+    /// <param name="maxBytes">Content beyond this is removed instead: the container has become smaller since.</param>
+    /// <returns>Content that is there now, which counts as brought by this attempt.</returns>
+    public long Adopt(ITargetContainer container, long maxBytes)
+    {
+        var bytes = environment.Kept.Find(peer, manifest.SourceId)?.Bytes ?? 0;
+        return environment.Kept.Adopt(peer, manifest.SourceId, bytes > maxBytes ? [] : Directories(container)).Count > 0 ? bytes : 0;
+    }
 
     /// <summary>Writes what was taken up of a tree.</summary>
     /// <exception cref="InvalidDataException">There is no such tree.</exception>

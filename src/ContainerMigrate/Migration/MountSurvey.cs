@@ -1,6 +1,7 @@
 using ContainerMigrate.Api;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
+using ContainerMigrate.Protocol;
 using ContainerMigrate.Volumes;
 
 namespace ContainerMigrate.Migration;
@@ -37,13 +38,21 @@ internal sealed class MountSurvey(MigrationEnvironment environment)
         return With(container, described);
     }
 
-    /// <summary>Asks the destination, with a token wherever both hosts may see the same storage.</summary>
-    public async Task<T> AskAsync<T>(SourceContainer container, Func<ContainerManifest, Task<T>> ask)
+    /// <summary>Asks the destination, with a token wherever both hosts may see the same storage: on file systems that are made for that, and, asked once more, wherever it has something of that name.</summary>
+    public async Task<PeerCheckReply> AskAsync(SourceContainer container, Func<ContainerManifest, Task<PeerCheckReply>> ask)
+    {
+        var reply = await AskAsync(container, new HashSet<string>(), ask);
+        var content = container.Manifest.Mounts.Where(m => m is { HasFiles: true, ReadOnly: false, IsFile: false, Action: VolumeActions.Auto }).ToDictionary(m => m.Target, m => m.Content);
+        var there = (reply.Mounts ?? []).Where(f => f is { SeesToken: null, Obstacle: "" } && content.TryGetValue(f.Target, out var here) && here == f.Kind && here is PlaceKind.Directory or PlaceKind.EmptyDirectory);
+        return there.Select(f => f.Target).ToHashSet() is { Count: > 0 } targets ? await AskAsync(container, targets, ask) : reply;
+    }
+
+    private async Task<PeerCheckReply> AskAsync(SourceContainer container, HashSet<string> suspected, Func<ContainerManifest, Task<PeerCheckReply>> ask)
     {
         var left = new List<(string Directory, string Token)>();
         try
         {
-            var mounts = container.Manifest.Mounts.Select(m => m with { Token = LeaveToken(container, m, left) }).ToList();
+            var mounts = container.Manifest.Mounts.Select(m => m with { Token = LeaveToken(container, m, suspected, left) }).ToList();
             return await ask(container.Manifest with { Mounts = mounts });
         }
         finally
@@ -71,6 +80,12 @@ internal sealed class MountSurvey(MigrationEnvironment environment)
             {
                 var size = await environment.Copier.MeasureAsync(directory, cancellationToken);
                 mounts[i] = mounts[i] with { Bytes = size.ContentBytes, Entries = size.Entries };
+                if (facts.FirstOrDefault(f => f.Target == mounts[i].Target)?.Limits is { IsNarrow: true } limits
+                    && await environment.Directories.FindUnsupportedAsync(directory, limits, cancellationToken) is { } unsupported)
+                {
+                    findings.Add(new CheckFinding(CheckNames.Mounts, CheckSeverity.Error, destination, $"{mounts[i].Target}: {unsupported}; the file system that it would go to does not take that",
+                        $"have another one there (ext4, XFS or btrfs with their usual options), or --volume {mounts[i].Name}=skip to use what is there"));
+                }
             }
             else if (mounts[i] is { IsCopied: true, IsFile: true } && new FileInfo(mounts[i].Source) is { Exists: true } file)
             {
@@ -124,12 +139,12 @@ internal sealed class MountSurvey(MigrationEnvironment environment)
     private PlaceKind KindOf(string path) =>
         environment.Directories.Look(path, followLink: true).Kind is var kind && kind == PlaceKind.File && environment.Directories.Look(path, followLink: false).Kind != PlaceKind.File ? PlaceKind.Other : kind;
 
-    private string LeaveToken(SourceContainer container, MountDescription mount, List<(string Directory, string Token)> left)
+    private string LeaveToken(SourceContainer container, MountDescription mount, HashSet<string> suspected, List<(string Directory, string Token)> left)
     {
         if (mount.ReadOnly || mount.Action is not (VolumeActions.Auto or VolumeActions.Shared) || mount.HasDriverOptions
             || !container.MountDirectories.TryGetValue(mount.Target, out var directory)
             || environment.Directories.Look(directory, followLink: true) is not { Kind: PlaceKind.Directory or PlaceKind.EmptyDirectory } place
-            || (mount.Action == VolumeActions.Auto && !place.MayBeShared)
+            || (mount.Action == VolumeActions.Auto && !place.MayBeShared && !suspected.Contains(mount.Target))
             || environment.Directories.LeaveToken(directory) is not { } token)
         {
             return "";

@@ -521,7 +521,7 @@ public sealed partial class TargetMigration : IAsyncDisposable
         // The id is only known now; a container that is made and not recorded is found by its migration id when the abort is redone.
         _journal.Append(MigrationPhase.Reserved, new JsonObject { [JournalKeys.ContainerId] = _container.Id });
         _volumes.Open(_container);
-        _kept.Adopt(_container);
+        _files.Count(_kept.Adopt(_container, LimitOf(_manifest.GetFileBytes())));
     }
 
     // The runtime may not have answered when the daemon came up: nothing is decided about a container that was not looked at.

@@ -8,6 +8,13 @@ public interface IHostDirectories
     /// <param name="followLink">A symbolic link counts as what it leads to.</param>
     HostPlace Look(string path, bool followLink);
 
+    /// <summary>What the file system takes that a path is on, or would be; never throws for what it finds there.</summary>
+    FileSystemLimits FindLimits(string path);
+
+    /// <summary>The first entry of a directory that has something another file system does not take, and what, in words; null for none.</summary>
+    /// <exception cref="IOException">Something cannot be read; the message names it.</exception>
+    Task<string?> FindUnsupportedAsync(string directory, FileSystemLimits limits, CancellationToken cancellationToken);
+
     /// <summary>Digest of what is there: names, kinds, owners, modes, content. Null when there is more than a glance can take in, nothing, or other than files, directories and links.</summary>
     Task<string?> FingerprintAsync(string path, CancellationToken cancellationToken);
 

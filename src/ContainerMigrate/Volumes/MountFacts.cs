@@ -28,4 +28,7 @@ public sealed record MountFacts
     public long FreeBytes { get; init; }
 
     public long FreeEntries { get; init; }
+
+    /// <summary>What the file system there does not take.</summary>
+    public FileSystemLimits Limits { get; init => field = value ?? FileSystemLimits.None; } = FileSystemLimits.None;
 }

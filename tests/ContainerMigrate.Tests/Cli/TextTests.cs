@@ -30,6 +30,16 @@ public sealed class TextTests
     }
 
     [Fact]
+    public void WhatIsKeptOfAFailureIsSaidInTheSentenceThatSaysWhatIsLeft()
+    {
+        var status = FakeDaemon.Status(ContainerMigrate.Migration.MigrationPhase.Aborted) with { DestinationState = "absent" };
+
+        MigrationVerdict.Of(status).Describe(status).ShouldEndWith("; nothing is left on h2");
+        status = status with { KeptBytes = 3 << 20 };
+        MigrationVerdict.Of(status).Describe(status).ShouldEndWith("; nothing but 3.0 MiB of its files is kept on h2, for a day: the next attempt sends only the rest");
+    }
+
+    [Fact]
     public void LinesAreCutWithDotsWhereOnlyAsciiShows() => OneLine.Fit("container-with-a-name", 12, unicode: false).ShouldBe("container...");
 
     [Fact]

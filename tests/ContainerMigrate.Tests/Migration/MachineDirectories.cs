@@ -8,6 +8,10 @@ internal sealed class MachineDirectories(DaemonLife life, Machine machine) : IHo
     public HostPlace Look(string path, bool followLink) =>
         new(machine.Directories.Contains(path) ? PlaceKind.Directory : PlaceKind.Missing, "1:1", long.MaxValue, long.MaxValue, IsAllowed: true, MayBeShared: false);
 
+    public FileSystemLimits FindLimits(string path) => FileSystemLimits.None;
+
+    public Task<string?> FindUnsupportedAsync(string directory, FileSystemLimits limits, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
+
     public Task<string?> FingerprintAsync(string path, CancellationToken cancellationToken) => Task.FromResult<string?>(null);
 
     public string? LeaveToken(string directory) => null;

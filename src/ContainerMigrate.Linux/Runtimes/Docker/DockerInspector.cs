@@ -1,8 +1,10 @@
 using System.Text.Json.Nodes;
 using ContainerMigrate.Checks;
 using ContainerMigrate.Containers;
+using ContainerMigrate.Linux.Storage;
 using ContainerMigrate.Migration;
 using ContainerMigrate.Network;
+using ContainerMigrate.Storage;
 
 namespace ContainerMigrate.Linux.Runtimes.Docker;
 
@@ -62,6 +64,7 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
         var processes = cgroup.ReadProcesses();
         var links = inspect.Object("HostConfig").Text("NetworkMode") == "host" ? [] : await network.DescribeAsync($"/proc/{pid}/ns/net", cancellationToken);
         var settings = await ReadSettingsAsync(inspect, links, HasInit(pid), findings, cancellationToken);
+        var layer = await MeasureLayerAsync(inspect, cancellationToken);
         var container = new SourceContainer
         {
             Reference = new ContainerReference(reference.Runtime, id, name),
@@ -85,7 +88,8 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
                 Mounts = await volumes.DescribeAsync(inspect, cancellationToken),
                 Settings = settings.ToJson(),
                 MemoryBytes = cgroup.ReadMemoryBytes(processes),
-                WritableLayerBytes = inspect.Number("SizeRw"),
+                WritableLayerBytes = layer.ContentBytes,
+                WritableLayerEntries = layer.Entries,
                 ProcessCount = processes.Count,
                 LogBytes = DockerLog.FileOf(inspect) is { } log ? new FileInfo(log).Length : 0,
             },
@@ -115,6 +119,12 @@ internal sealed class DockerInspector(DockerClient client, DockerOptions options
             CgroupDriver = info.Text("CgroupDriver"),
         };
     }
+
+    // dockerd says -1 where it cannot walk the layer, which is so with paths longer than PATH_MAX.
+    private static async Task<CopyTotals> MeasureLayerAsync(JsonNode inspect, CancellationToken cancellationToken) =>
+        inspect.Number("SizeRw") is >= 0 and var size ? new CopyTotals(0, size)
+        : UpperDirectory(inspect) is { Length: > 0 } directory ? await new DirectoryCopier().MeasureAsync(directory, cancellationToken)
+        : new CopyTotals(0, 0);
 
     /// <summary>Overlay's upper directory; empty for other storage drivers.</summary>
     public static string UpperDirectory(JsonNode? inspect) => inspect.Object("GraphDriver").Object("Data").Text("UpperDir");

@@ -128,7 +128,7 @@ internal sealed class DockerVolumes(DockerClient client, IHostDirectories direct
         // One without a name is a new one wherever it goes.
         if (mount.IsAnonymous || await FindAsync(mount.Source, cancellationToken) is not { } volume)
         {
-            return BindPlaces.FactsOf(mount, directories.Look(volumesDirectory, followLink: true)) with { Kind = PlaceKind.Missing, Directory = "", IsAllowed = true };
+            return BindPlaces.FactsOf(directories, mount, volumesDirectory, followLink: true) with { Kind = PlaceKind.Missing, Directory = "", IsAllowed = true };
         }
 
         if (volume.Text("Driver") != LocalDriver || !volume.At("Options").IsUnset())
