@@ -29,6 +29,19 @@ public sealed class VirtualMachineTests(LabFixture lab) : HostTest(lab)
     }
 
     [Fact]
+    public async Task AnUpgradeBetweenTwoMigrationsLeavesContainersAlone()
+    {
+        var web = await NumberServer.StartAsync(H1);
+        await using var client = await NumberClient.ConnectAsync(Client, NumberServer.IPv4);
+        await MoveAsync(web, H1, H2);
+
+        await LabFixture.LabAsync("upgrade");
+
+        await MoveAsync(web, H2, H1);
+        (await client.StopAsync()).ShouldBeComplete();
+    }
+
+    [Fact]
     public async Task AContainerMovesWhileItsMemoryIsFollowedBySoftDirtyBits()
     {
         await using var one = await ArmedDaemon.StartAsync(H1, Configuration.Replace("{ ", """{ "memory_tracker": "soft-dirty-unproven", """, StringComparison.Ordinal));

@@ -284,6 +284,7 @@ readme_install() {
 vm_install() {  # PACKAGE
   [[ $# == 1 && -f $1 && $1 == *.deb ]] || { usage >&2; exit 2; }
   local host jobs=()
+  ln -sfn "$(readlink -f "$1")" "$LAB_STATE/package"
   for host in "${LAB_HOSTS[@]}"; do
     ( trap - EXIT INT TERM; vm_install_on "$host" "$1" >"$LAB_STATE/$host/install.log" 2>&1 ) 9>&- &
     jobs+=($!)
@@ -292,6 +293,35 @@ vm_install() {  # PACKAGE
     wait "${jobs[0]}" || { cat "$LAB_STATE/$host/install.log" >&2; die "$host: the package could not be installed as README says"; }
     jobs=("${jobs[@]:1}")
   done
+}
+
+# The same package under a higher version, installed on both as README says of upgrades.
+vm_upgrade() {
+  local host old=$LAB_STATE/package new=$LAB_STATE/newer
+  rm -rf "$new"
+  dpkg-deb -R "$old" "$new"
+  sed -i 's/^Version: .*/&+1/' "$new/DEBIAN/control"
+  dpkg-deb --root-owner-group -Zgzip -z1 -b "$new" "$LAB_STATE/ctmigrate_newer_amd64.deb" >/dev/null
+  rm -rf "$new"
+  for host in "${LAB_HOSTS[@]}"; do
+    on "$host" sh -c 'cd /root/install; rm -f *; exec cat >ctmigrate_newer_amd64.deb' <"$LAB_STATE/ctmigrate_newer_amd64.deb"
+    on "$host" sh -exc 'cd /root/install; export DEBIAN_FRONTEND=noninteractive; apt install ./ctmigrate_*.deb; dpkg-query -W ctmigrate | grep "+1$"; systemctl is-active ctmigrated' >&2
+  done
+}
+
+# Purges the package on both; what is left of it is printed, and an error.
+vm_purge() {
+  local host left=
+  for host in "${LAB_HOSTS[@]}"; do
+    on "$host" sh -ec 'rm -rf /etc/systemd/system/ctmigrated.service.d; DEBIAN_FRONTEND=noninteractive apt purge -y ctmigrate' >&2
+    left+=$(on "$host" sh -c '
+      find / -xdev \( -path /proc -o -path /root/install -o -path /var/log/journal -o -path /var/lib/docker \) -prune -o -name "*ctmigrate*" -print
+      find /run /var/lib /usr/local/sbin -name "*ctmigrate*" -o -type l -lname "*ctmigrate*"
+      grep ctmigrate /etc/group
+      pgrep -l ctmigrate
+      systemctl list-units --all --plain --no-legend "ctmigrate*"' | sort -u | sed "s/^/$host: /")
+  done
+  [[ -z $left ]] || { printf 'left after the purge:\n%s\n' "$left" >&2; return 1; }
 }
 
 vm_install_on() {  # HOST PACKAGE
