@@ -15,7 +15,7 @@ export DOTNET_NOLOGO := 1
 
 .PHONY: help
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: sdk
 sdk:
@@ -92,7 +92,11 @@ soak: build stage ## 300 migrations with faults at random times, to artifacts/so
 	CTM_MOVES=$(or $(MOVES),300) DOCKER=$(or $(DOCKER),26) tests/run soak
 
 .PHONY: test-vm
-test-vm: build stage ## with the kernel of Debian 12 (soft-dirty) in a virtual machine: tests of memory, unit and host
+test-vm: build deb ## two virtual machines with Debian 13, the package installed as README says
+	tests/run vm
+
+.PHONY: test-soft-dirty
+test-soft-dirty: build stage ## with the kernel of Debian 12 (soft-dirty) in a virtual machine: tests of memory, unit and host
 	tests/lab/vm run tests/run soft-dirty-unit soft-dirty-host
 
 .PHONY: bench
@@ -117,7 +121,7 @@ lab: stage ## the lab, with both daemons running and paired; DOCKER=26|28
 
 .PHONY: lab-down
 lab-down: ## removes the labs of lab, demo and test, whatever state they are in
-	for lab in $${CTM_LAB:-ctm} ctmdemo ctmtest ctmbench; do CTM_LAB=$$lab tests/lab/lab down; done
+	for lab in $${CTM_LAB:-ctm} ctmdemo ctmtest ctmbench ctmvm; do CTM_LAB=$$lab tests/lab/lab down; done
 
 .PHONY: clean
 clean: ## removes what was built here

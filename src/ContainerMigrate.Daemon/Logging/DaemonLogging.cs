@@ -7,7 +7,7 @@ using Serilog.Sinks.File;
 
 namespace ContainerMigrate.Daemon.Logging;
 
-/// <summary>Where log lines go: to the console (so to the journal) and to a file that is kept within bounds.</summary>
+/// <summary>Where log lines go: to systemd's journal, or else the console, and to a file that is kept within bounds.</summary>
 internal static class DaemonLogging
 {
     private const long MaxFileBytes = 16 << 20;
@@ -23,9 +23,10 @@ internal static class DaemonLogging
     public static Logger Create(DaemonOptions options)
     {
         // What is logged at all is decided by the filters of the host.
-        var configuration = new LoggerConfiguration()
-            .MinimumLevel.Is(LevelAlias.Minimum)
-            .WriteTo.Console(new LineFormatter(UnderJournal));
+        var configuration = new LoggerConfiguration().MinimumLevel.Is(LevelAlias.Minimum);
+        configuration = UnderJournal && File.Exists(JournalSink.DefaultSocket)
+            ? configuration.WriteTo.Sink(new JournalSink())
+            : configuration.WriteTo.Console(new LineFormatter(UnderJournal));
         if (options.LogFile is { } file)
         {
             OpenForWriting(file);

@@ -11,7 +11,8 @@ namespace ContainerMigrate.Daemon.Logging;
 /// indented ones. Whatever a peer may have put into a message stays within its line.
 /// </summary>
 /// <param name="forJournal">Each line begins with its priority, <c>&lt;N&gt;</c> (sd-daemon(3)), and has no time: the journal keeps that itself.</param>
-internal sealed class LineFormatter(bool forJournal) : ITextFormatter
+/// <param name="withId">A line of a migration says which.</param>
+internal sealed class LineFormatter(bool forJournal, bool withId = true) : ITextFormatter
 {
     public void Format(LogEvent logEvent, TextWriter output)
     {
@@ -22,7 +23,7 @@ internal sealed class LineFormatter(bool forJournal) : ITextFormatter
             line.Append(logEvent.Timestamp.ToString("yyyy-MM-dd HH:mm:ss.fff zzz ", CultureInfo.InvariantCulture)).Append(Name(logEvent.Level)).Append(' ');
         }
 
-        if (Text(logEvent, MigrationLogScope.PropertyName) is { } migrationId)
+        if (withId && Text(logEvent, MigrationLogScope.PropertyName) is { } migrationId)
         {
             line.Append('[').Append(migrationId).Append("] ");
         }
@@ -68,7 +69,8 @@ internal sealed class LineFormatter(bool forJournal) : ITextFormatter
     private static string Printable(string text) =>
         text.Any(char.IsControl) ? string.Concat(text.Select(c => c == '\n' ? "\\n" : char.IsControl(c) ? "?" : c.ToString())) : text;
 
-    private static int Priority(LogEventLevel level) => level switch
+    /// <summary>As in syslog(3).</summary>
+    public static int Priority(LogEventLevel level) => level switch
     {
         LogEventLevel.Fatal => 2,
         LogEventLevel.Error => 3,

@@ -17,6 +17,7 @@ using ContainerMigrate.Linux.Runtimes.Docker;
 using ContainerMigrate.Linux.Runtimes.Oci;
 using ContainerMigrate.Linux.Runtimes.Runc;
 using ContainerMigrate.Linux.Storage;
+using ContainerMigrate.Linux.Systemd;
 using ContainerMigrate.Linux.Volumes;
 using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
@@ -49,7 +50,8 @@ internal sealed class MigrationsModule(FaultRules? faults = null) : IDaemonModul
         services.AddSingleton<ICheckpointEngine>(p => new RuncCheckpointEngine(
             p.GetRequiredService<IProcessRunner>(), p.GetRequiredService<RestoreLayout>(), options.StateDirectory, p.GetRequiredService<ILogger<RuncCheckpointEngine>>()));
         services.AddSingleton<IMemoryTracker>(p => new MemoryTracker(p.GetRequiredService<IProcessRunner>(), options.MemoryTracker));
-        services.AddSingleton<IMemoryArrivals>(p => new MemoryArrivals(p.GetRequiredService<IProcessRunner>(), Environment.ProcessPath!, p.GetRequiredService<ILogger<MemoryArrivals>>()));
+        services.AddSingleton<IMemoryArrivals>(p => new MemoryArrivals(p.GetRequiredService<IProcessRunner>(), Environment.ProcessPath!, p.GetRequiredService<ILogger<MemoryArrivals>>(), p.GetRequiredService<IServiceScopes>()));
+        services.AddSingleton<IServiceScopes, SystemdScopes>();
         services.AddSingleton<INetworkFence, NftFence>();
         services.AddSingleton<IPacketKeeper, PacketKeeper>();
         services.AddSingleton<IDirectoryCopier>(_ => new DirectoryCopier());

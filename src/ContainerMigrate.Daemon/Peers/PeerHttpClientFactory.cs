@@ -51,7 +51,8 @@ internal sealed class PeerHttpClientFactory : IDisposable
                 return true;
             }),
             ConnectCallback = (_, cancellationToken) => ConnectAsync(address, cancellationToken),
-            ConnectTimeout = TimeSpan.FromSeconds(5),
+            // With the handshake, for which the other side takes as long (PeerListener): a busy host needs seconds for it.
+            ConnectTimeout = TimeSpan.FromSeconds(10),
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
             AutomaticDecompression = DecompressionMethods.None,
             AllowAutoRedirect = false,

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using ContainerMigrate.Linux.Memory.LazyPages;
 using ContainerMigrate.Linux.Processes;
+using ContainerMigrate.Linux.Systemd;
 using ContainerMigrate.Memory;
 using ContainerMigrate.Migration;
 using Microsoft.Extensions.Logging;
@@ -9,7 +10,8 @@ namespace ContainerMigrate.Linux.Memory;
 
 /// <summary>Keeps arriving memory in a <see cref="PageStore"/> and serves lazy restores from it.</summary>
 /// <param name="program">Path of ctmigrated, which is also the server.</param>
-public sealed partial class MemoryArrivals(IProcessRunner processes, string program, ILogger<MemoryArrivals> logger) : IMemoryArrivals, IDisposable
+/// <param name="scopes">Where servers go, which outlive the daemon; null: they stay in its service.</param>
+public sealed partial class MemoryArrivals(IProcessRunner processes, string program, ILogger<MemoryArrivals> logger, IServiceScopes? scopes = null) : IMemoryArrivals, IDisposable
 {
     private readonly ConcurrentDictionary<string, ArrivingMemory> _open = new(StringComparer.Ordinal);
 
@@ -19,7 +21,7 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
 
     /// <inheritdoc/>
     public IArrivingMemory Open(string migrationDirectory, long expectedBytes, long maxBytes) =>
-        _open.GetOrAdd(migrationDirectory, directory => new ArrivingMemory(() => new PageStore(StoreIn(directory), expectedBytes, maxBytes), WorkIn(directory), (store, work, token) => LazyRestore.StartAsync(processes, program, store, work, logger, token), Watch));
+        _open.GetOrAdd(migrationDirectory, directory => new ArrivingMemory(() => new PageStore(StoreIn(directory), expectedBytes, maxBytes), WorkIn(directory), (store, work, token) => LazyRestore.StartAsync(processes, program, store, work, logger, token, Adopt(directory)), Watch));
 
     /// <inheritdoc/>
     public async Task RemoveAsync(string migrationDirectory)
@@ -63,7 +65,7 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
             return new ResumedMemory(null, null);
         }
 
-        if (await LazyRestore.ResumeAsync(processes, program, store, WorkIn(migrationDirectory), logger, cancellationToken) is { } restore)
+        if (await LazyRestore.ResumeAsync(processes, program, store, WorkIn(migrationDirectory), logger, cancellationToken, Adopt(migrationDirectory)) is { } restore)
         {
             // Before it is watched: what is filled in goes away.
             var missing = MissingMemory.Open(store, restore);
@@ -100,6 +102,13 @@ public sealed partial class MemoryArrivals(IProcessRunner processes, string prog
     private static string StoreIn(string migrationDirectory) => Path.Combine(migrationDirectory, "memory");
 
     private static string WorkIn(string migrationDirectory) => Path.Combine(migrationDirectory, "work");
+
+    // Named by the pid as well: of a server that has died the scope may be there a while longer.
+    private Func<int, Task>? Adopt(string migrationDirectory)
+    {
+        var id = Path.GetFileName(migrationDirectory);
+        return scopes is null ? null : pid => scopes.AdoptAsync($"ctmigrate-{id}-{pid}", $"Memory that arrives with migration {id}", pid);
+    }
 
     private void Watch(string store, LazyRestore restore)
     {

@@ -34,11 +34,9 @@ public sealed class ArmedDaemon : IAsyncDisposable
 
     /// <summary>Returns when it waits there.</summary>
     /// <exception cref="TimeoutException">It did not get there.</exception>
-    public async Task HeldAsync()
-    {
-        var root = (await LabFixture.LabAsync("root", _host.Name)).TrimEnd();
-        await Eventually.BecomesTrueAsync($"ctmigrated of {_host.Name} is held", () => Task.FromResult(File.Exists(root + Held)));
-    }
+    /// <param name="within">Twenty seconds unless it is given.</param>
+    public Task HeldAsync(TimeSpan? within = null) =>
+        Eventually.BecomesTrueAsync($"ctmigrated of {_host.Name} is held", async () => (await _host.TryAsync("test", "-e", Held)).ExitCode == 0, within);
 
     /// <summary>Lets it go on; rules that were not used up are forgotten.</summary>
     public Task ReleaseAsync() => _host.ShellAsync($"rm -f {Held} {Rules}");

@@ -6,7 +6,7 @@ namespace ContainerMigrate.HostTests.Lab;
 /// </summary>
 public abstract class HostTest(LabFixture lab) : IAsyncLifetime
 {
-    private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(30);
 
     private readonly Dictionary<LabHost, Leftovers> _before = [];
     private readonly Stack<Func<Task>> _undo = [];

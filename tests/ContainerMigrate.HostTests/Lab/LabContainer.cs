@@ -37,7 +37,7 @@ public sealed class LabContainer
         else
         {
             await using var bundle = new LabProcess(LabFixture.Program("bundle"), [host.Name, name, .. volumes.SelectMany(v => (string[])["-v", v]), .. environment, "--", image, .. command]);
-            (await bundle.WaitAsync(TimeSpan.FromSeconds(60))).Checked();
+            (await bundle.WaitAsync(TimeSpan.FromMinutes(3))).Checked();
         }
 
         return new LabContainer(runtime, name);

@@ -38,7 +38,7 @@ public sealed class LabFixture : IAsyncLifetime
     {
         await using var process = new LabProcess(Program("lab"), command);
         process.Input.Close();
-        return (await process.WaitAsync(TimeSpan.FromSeconds(60))).Checked().Output;
+        return (await process.WaitAsync(TimeSpan.FromMinutes(10))).Checked().Output;
     }
 
     /// <inheritdoc/>

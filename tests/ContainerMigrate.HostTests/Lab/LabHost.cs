@@ -13,7 +13,7 @@ public sealed class LabHost(string name) : LabMember(name)
     public async Task<MigrationOutcome> MigrateAsync(string container, LabHost destination, params string[] options)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        var outcome = new MigrationOutcome(await TryAsync(["ctmigrate", "migrate", container, destination.Name, "--json", .. options], TimeSpan.FromMinutes(3)));
+        var outcome = new MigrationOutcome(await TryAsync(["ctmigrate", "migrate", container, destination.Name, "--json", .. options], TimeSpan.FromMinutes(8)));
         Measured.Write($"{Name} -> {destination.Name}: {outcome.Summary}");
         return outcome;
     }
@@ -66,7 +66,8 @@ public sealed class LabHost(string name) : LabMember(name)
     public async Task<Leftovers> LeftoversAsync()
     {
         await using var process = new LabProcess(LabFixture.Program("leftovers"), [Name]);
-        return Leftovers.Parse((await process.WaitAsync(TimeSpan.FromSeconds(30))).Checked().Lines);
+        process.Input.Close();
+        return Leftovers.Parse((await process.WaitAsync(TimeSpan.FromMinutes(2))).Checked().Lines);
     }
 
     /// <summary>`tests/lab/lab daemon HOST VERB`: start, stop, kill, restart, log.</summary>
@@ -74,7 +75,7 @@ public sealed class LabHost(string name) : LabMember(name)
     {
         await using var process = new LabProcess(LabFixture.Program("lab"), ["daemon", Name, verb]);
         process.Input.Close();
-        return (await process.WaitAsync(TimeSpan.FromSeconds(60))).Checked().Output;
+        return (await process.WaitAsync(TimeSpan.FromMinutes(3))).Checked().Output;
     }
 
     /// <summary>The process of ctmigrated, which runs.</summary>

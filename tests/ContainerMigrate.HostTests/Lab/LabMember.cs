@@ -3,7 +3,7 @@ namespace ContainerMigrate.HostTests.Lab;
 /// <summary>A machine of the lab: commands run on it as root.</summary>
 public class LabMember(string name)
 {
-    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(3);
 
     public string Name => name;
 

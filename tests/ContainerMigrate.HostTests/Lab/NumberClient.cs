@@ -33,7 +33,7 @@ public sealed class NumberClient : IAsyncDisposable
     public async Task<NumberReport> StopAsync()
     {
         _process.Terminate();
-        var result = await _process.WaitAsync(TimeSpan.FromSeconds(30));
+        var result = await _process.WaitAsync(TimeSpan.FromMinutes(2));
         var report = JsonSerializer.Deserialize<NumberReport>(result.Lines is [.., var last] ? last : throw new CommandFailedException(result), NumberReport.Json)!;
         Measured.Write($"{_name}: {report}");
         return report;

@@ -45,8 +45,8 @@ public sealed class NumberServer
         else
         {
             await using var bundle = new LabProcess(LabFixture.Program("bundle"), ["--at", $"{number}", host.Name, server.Name, $"MEMORY={memoryMebibytes}"]);
-            (await bundle.WaitAsync(TimeSpan.FromSeconds(60))).Checked();
-            await Eventually.BecomesTrueAsync("the server listens", async () => await host.RunAsync("ip", "netns", "exec", server.Name, "ss", "-Hltn", "sport = :9000") != "");
+            (await bundle.WaitAsync(TimeSpan.FromMinutes(3))).Checked();
+            await Eventually.BecomesTrueAsync("the server listens", async () => await host.RunAsync("ip", "netns", "exec", server.Name, "ss", "-Hltn", "sport = :9000") != "", TimeSpan.FromMinutes(1));
         }
 
         return server;

@@ -5,7 +5,7 @@ namespace ContainerMigrate.HostTests.Lab;
 /// <summary>A migration under way, followed by the lines of `ctmigrate migrate --json`.</summary>
 public sealed class RunningMigration : IAsyncDisposable
 {
-    private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan EndsWithin = TimeSpan.FromMinutes(8);
 
     private readonly LabHost _source;
     private readonly LabProcess _process;

@@ -35,6 +35,8 @@ public sealed class RestoreGateTests : IAsyncDisposable
     private string ConfigPath => Path.Combine(_bundle, "config.json");
 
     private string Images => _directory.File("images");
+    private string ImagesLink => Path.Combine(Path.GetDirectoryName(_gate.CriuConfigPath)!, "images-dir");
+
 
     private string Work => Directory.CreateDirectory(_directory.File("work")).FullName;
 
@@ -91,7 +93,7 @@ public sealed class RestoreGateTests : IAsyncDisposable
         File.ReadAllLines(_gate.CriuConfigPath).ShouldBe(
         [
             "tcp-established", $"cgroup-root :{Cgroup}", "action-script /usr/lib/ctmigrate/ctmigrate-criu-hook",
-            $"images-dir {Images}", $"work-dir {Work}", $"log-file {Work}/restore.log",
+            $"images-dir {ImagesLink}", $"work-dir {Work}", $"log-file {Work}/restore.log",
         ]);
         Say($"ns {Environment.ProcessId}");
         Say("start");
@@ -170,8 +172,9 @@ public sealed class RestoreGateTests : IAsyncDisposable
 
         var restore = _gate.RestoreAsync(Images, Work, lazy: true, Starting, Token);
         ReadLine(images).ShouldBe("go");
-        File.ReadAllLines(_gate.CriuConfigPath)[3..].ShouldBe([$"images-dir {Images}", $"work-dir {Work}", $"log-file {Work}/restore.log", "lazy-pages"]);
+        File.ReadAllLines(_gate.CriuConfigPath)[3..].ShouldBe([$"images-dir {ImagesLink}", $"work-dir {Work}", $"log-file {Work}/restore.log", "lazy-pages"]);
         Say($"ns {Environment.ProcessId}");
+        new FileInfo(ImagesLink).LinkTarget.ShouldBe(Images, "CRIU until 4.1 takes nothing but a link");
         Say($"restored {Environment.ProcessId}");
         await restore;
         File.ReadAllLines(_gate.CriuConfigPath).Length.ShouldBe(3, "what was for this restore only");

@@ -154,6 +154,7 @@ layer_of() {  # TREE TAR: an image layer; the overlay's whiteouts become those o
 recipe_key() {
   local parent=needs_$1
   { declare -f "make_$1" open_root close_root; ! declare -f "make_$1" | grep -q layer_of || declare -f layer_of; echo "$DEBIAN_SUITE ${NEWER_SUITES[*]}"
+    ! declare -F "also_$1" >/dev/null || "also_$1"   # what else a recipe is made of
     for parent in ${!parent}; do recipe_key "$parent"; done; } | sha256sum | cut -c1-12
 }
 

@@ -26,6 +26,7 @@ check_settings() {
 }
 
 is_host() { [[ $1 == h1 || $1 == h2 ]]; }
+is_vm() { [[ -e $LAB_STATE/$1/disk.qcow2 ]]; }
 is_member() { is_host "$1" || [[ $1 == client ]]; }
 
 # A member's init sits alone in its cgroup `holder`, which therefore tells its pid, and never a stale one.
@@ -44,10 +45,18 @@ member_root() {
 # exec CMD... on a member: in its cgroup and namespaces, with the environment of a root login.
 enter() {
   local member=$1 pid; shift
+  ! is_vm "$member" || vm_enter "$member" "$@"
   pid=$(member_pid "$member") || die "$member does not stand: 'tests/lab/lab up' first"
   echo "$BASHPID" >"$LAB_CGROUP/$member/init/cgroup.procs"
   exec nsenter -t "$pid" -m -u -n -C -- \
     env -i PATH="$LAB_PATH" HOME=/root USER=root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" "$@"
+}
+
+# The same on a virtual machine: by the connection that vms.sh has made.
+vm_enter() {  # HOST COMMAND...
+  local host=$1; shift
+  exec nsenter --net="/run/netns/$CTM_LAB-lan" ssh -F "$LAB_STATE/ssh" "$host" \
+    "exec env -i PATH=$LAB_PATH HOME=/root USER=root LC_ALL=C.UTF-8 TERM=dumb $(printf '%q ' "$@")"
 }
 
 on() { ( enter "$@" ); }

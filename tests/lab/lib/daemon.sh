@@ -3,6 +3,7 @@
 DAEMON_LOG=/var/log/ctmigrated.console
 
 lab_install() {
+  ! is_vm h1 || { vm_install "$@"; return; }
   [[ $# == 1 && -d $1 ]] || { usage >&2; exit 2; }
   local host
   [[ -x $1/usr/sbin/ctmigrated ]] || die "$1 holds no usr/sbin/ctmigrated: was it made by 'make install DESTDIR=$1'?"
@@ -14,6 +15,7 @@ lab_install() {
 
 lab_daemon() {
   [[ $# == 2 ]] && is_host "$1" || { usage >&2; exit 2; }
+  ! is_vm "$1" || { vm_daemon "$@"; return; }
   case $2 in
     start) daemon_start "$1" ;;
     stop) daemon_end "$1" TERM ;;
@@ -69,6 +71,6 @@ lab_pair() {
 lab_deploy() {
   local host
   lab_install "$@"
-  for host in "${LAB_HOSTS[@]}"; do lab_daemon "$host" restart; done
+  is_vm h1 || for host in "${LAB_HOSTS[@]}"; do lab_daemon "$host" restart; done
   lab_pair
 }

@@ -34,7 +34,7 @@ make_networks() {
 
 # --- images: written in the form of `docker save`, so that no Docker is needed to make them ---
 
-make_images() {  # in LAB_STATE/images: the layers (links into the cache), /app, and the two images' metadata
+make_images() {  # [LAYERS]: in LAB_STATE/images: the layers (links into the cache), /app, and the images' metadata
   local dir=$LAB_STATE/images
   mkdir -p "$dir/app"
   cp -r "$LAB_BIN/workloads" "$dir/app/app"
@@ -43,12 +43,12 @@ make_images() {  # in LAB_STATE/images: the layers (links into the cache), /app,
   tar -C "$dir/app" --sort=name --numeric-owner --owner=0 --group=0 --mtime=@0 -cf "$dir/app.tar" app
   sha256sum <"$dir/app.tar" | cut -d' ' -f1 >"$dir/app.tar.sha256"
   local layer
-  for layer in small apps; do
+  for layer in ${1-small apps}; do
     ln -s "$(entry $layer)/layer.tar" "$dir/$layer.tar"
     ln -s "$(entry $layer)/layer.tar.sha256" "$dir/$layer.tar.sha256"
   done
   image_config "$dir" small app >"$dir/ctm-small.json"
-  image_config "$dir" small apps app >"$dir/ctm-apps.json"
+  [[ ${1-apps} != *apps* ]] || image_config "$dir" small apps app >"$dir/ctm-apps.json"
 }
 
 image_config() {  # DIR LAYERS...
@@ -74,7 +74,7 @@ load_images() {  # HOST IMAGES... (small, apps)
   done
   mkdir -p "$dir/$host"
   jq -cs . <<<"${manifest[*]}" >"$dir/$host/manifest.json"
-  tar -ch -C "$dir" ctm-small.json ctm-apps.json app.tar "${layers[@]/%/.tar}" -C "$dir/$host" manifest.json |
+  tar -ch -C "$dir" $(cd "$dir" && ls ctm-*.json) app.tar "${layers[@]/%/.tar}" -C "$dir/$host" manifest.json |
     on "$host" docker load -q >/dev/null ||
     die "$host: docker load failed"
 }

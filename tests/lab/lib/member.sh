@@ -76,6 +76,7 @@ lab_reboot() {
   local host=${1-} daemon=false
   is_host "$host" && [[ $# == 1 || ($# == 2 && $2 == --daemon) ]] || { usage >&2; exit 2; }
   take_lock
+  ! is_vm "$host" || { vm_reboot "$host"; return; }
   [[ $# == 2 ]] || ! daemon_pid "$host" >/dev/null || daemon=true
   [[ $# == 1 ]] || daemon=true
   end_cgroup "$LAB_CGROUP/$host"

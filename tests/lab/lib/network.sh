@@ -20,13 +20,14 @@ make_lan() {
   ip -n "$lan" addr add "$LAN6:1/64" dev br0 nodad
   ip -n "$lan" link set lo up
   ip -n "$lan" link set br0 up
-  for member in "${LAB_MEMBERS[@]}"; do plug_member "$member"; done
 }
+
+lan_mac() { printf '02:77:00:00:00:%02x\n' "${LAN_NUMBER[$1]}"; }
 
 plug_member() {  # a network namespace with its cable in the LAN's bridge; its MAC address is always the same
   local member=$1 lan=$CTM_LAB-lan
   ip netns add "$CTM_LAB-$member"
-  ip -n "$lan" link add "$member" type veth peer name eth0 address "02:77:00:00:00:$(printf %02x "${LAN_NUMBER[$member]}")" netns "$CTM_LAB-$member"
+  ip -n "$lan" link add "$member" type veth peer name eth0 address "$(lan_mac "$member")" netns "$CTM_LAB-$member"
   ip -n "$lan" link set "$member" master br0 up
   ip -n "$CTM_LAB-$member" addr add "$LAN4.${LAN_NUMBER[$member]}/24" dev eth0
   ip -n "$CTM_LAB-$member" addr add "$LAN6:${LAN_NUMBER[$member]}/64" dev eth0 nodad

@@ -21,13 +21,14 @@ public sealed partial class LazyRestore : IDisposable
     private readonly string _program;
     private readonly IProcessRunner _processes;
     private readonly ILogger _logger;
+    private readonly Func<int, Task>? _adopt;
     private readonly UserfaultHolder _holder;
     private readonly CancellationTokenSource _disposed = new();
     private IRunningProcess? _server;
 
-    private LazyRestore(IProcessRunner processes, string program, string store, string work, ILogger logger)
+    private LazyRestore(IProcessRunner processes, string program, string store, string work, ILogger logger, Func<int, Task>? adopt)
     {
-        (_processes, _program, _store, _work, _logger) = (processes, program, store, work, logger);
+        (_processes, _program, _store, _work, _logger, _adopt) = (processes, program, store, work, logger, adopt);
         _holder = new UserfaultHolder(store);
     }
 
@@ -53,11 +54,13 @@ public sealed partial class LazyRestore : IDisposable
     /// <param name="program">Path of ctmigrated.</param>
     /// <param name="store">Directory of a store; it has to be sealed when CRIU is started, and not yet now: start the server before the freeze.</param>
     /// <param name="work">CRIU's work directory for this restore; exists.</param>
+    /// <param name="adopt">Takes the server, by its pid, out of the daemon's service.</param>
     /// <exception cref="MigrationException">The server does not start.</exception>
-    public static async Task<LazyRestore> StartAsync(IProcessRunner processes, string program, string store, string work, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<LazyRestore> StartAsync(
+        IProcessRunner processes, string program, string store, string work, ILogger logger, CancellationToken cancellationToken, Func<int, Task>? adopt = null)
     {
         ArgumentNullException.ThrowIfNull(processes);
-        var restore = new LazyRestore(processes, program, store, work, logger);
+        var restore = new LazyRestore(processes, program, store, work, logger, adopt);
         try
         {
             restore.Completion = restore.KeepServerAsync(await restore.StartServerAsync(cancellationToken));
@@ -78,10 +81,11 @@ public sealed partial class LazyRestore : IDisposable
 
     /// <summary>Takes hold of the userfaultfds of a lazy restore that a daemon before this one has begun.</summary>
     /// <returns>Null when its server is gone too: the processes have read zeros, or wait for nobody. Nothing can be known of them.</returns>
-    public static async Task<LazyRestore?> ResumeAsync(IProcessRunner processes, string program, string store, string work, ILogger logger, CancellationToken cancellationToken)
+    public static async Task<LazyRestore?> ResumeAsync(
+        IProcessRunner processes, string program, string store, string work, ILogger logger, CancellationToken cancellationToken, Func<int, Task>? adopt = null)
     {
         ArgumentNullException.ThrowIfNull(processes);
-        var restore = new LazyRestore(processes, program, store, work, logger);
+        var restore = new LazyRestore(processes, program, store, work, logger, adopt);
         if (await Task.WhenAny(restore._holder.Connected, Task.Delay(ConnectsWithin, cancellationToken)) != restore._holder.Connected)
         {
             restore.Dispose();
@@ -134,6 +138,8 @@ public sealed partial class LazyRestore : IDisposable
     {
         var server = await _processes.StartAsync(new ProcessCommand(_program, ServerCommand, _store, _work), cancellationToken);
         ServerPid = server.Id;
+        // Nobody waits for it: a server works in either place.
+        _ = _adopt?.Invoke(server.Id);
         return _server = server;
     }
 

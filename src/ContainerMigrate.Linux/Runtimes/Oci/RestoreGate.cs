@@ -186,8 +186,11 @@ public sealed partial class RestoreGate : IAsyncDisposable
     public async Task RestoreAsync(
         string imagesDirectory, string workDirectory, bool lazy, Task<string?> startFailed, CancellationToken cancellationToken, Func<int, Task>? attachNetwork = null)
     {
-        // Over what runc was told when it began.
-        WriteCriuConfig([$"images-dir {imagesDirectory}", $"work-dir {workDirectory}", $"log-file {Path.Combine(workDirectory, RestoreLogName)}", .. lazy ? ["lazy-pages"] : Array.Empty<string>()]);
+        // Over what runc was told when it began. By a link: CRIU until 4.1 reads the name of the directory as one ("Can't readlink", cr-service.c).
+        var images = Path.Combine(_directory, "images-dir");
+        File.Delete(images);
+        File.CreateSymbolicLink(images, imagesDirectory);
+        WriteCriuConfig([$"images-dir {images}", $"work-dir {workDirectory}", $"log-file {Path.Combine(workDirectory, RestoreLogName)}", .. lazy ? ["lazy-pages"] : Array.Empty<string>()]);
         if (_begun)
         {
             await File.WriteAllTextAsync(Path.Combine(_directory, "work-dir"), workDirectory + "\n", cancellationToken);
