@@ -38,7 +38,7 @@ internal static class InterruptedCalls
     public static int Repeat(string imagesDirectory)
     {
         var calls = 0;
-        foreach (var path in Directory.EnumerateFiles(imagesDirectory, "core-*.img"))
+        foreach (var path in Directory.Exists(imagesDirectory) ? Directory.EnumerateFiles(imagesDirectory, "core-*.img") : [])
         {
             if (Repeat(File.ReadAllBytes(path)) is { } image)
             {

@@ -29,4 +29,7 @@ internal sealed record ContainerProcess
 
     /// <summary>Paths of files and devices mapped into its memory.</summary>
     internal IReadOnlyList<string> MappedFiles { get; init; } = [];
+
+    /// <summary>The lowest of its mappings with code is shared, and the process itself may not write to it.</summary>
+    internal bool IsFirstCodeShared { get; init; }
 }

@@ -62,6 +62,7 @@ internal static partial class ContainerProcessReader
             mounts[mountNamespace] = table = MountTable.Parse(ProcText.ReadOrEmpty($"/proc/{id}/mountinfo"));
         }
 
+        var maps = ProcText.ReadOrEmpty($"/proc/{id}/maps");
         return new ContainerProcess
         {
             Id = id,
@@ -73,7 +74,8 @@ internal static partial class ContainerProcessReader
             MountIds = table.Ids,
             HasOverlayRoot = table.HasOverlayRoot,
             Descriptors = [.. ReadDescriptors(id)],
-            MappedFiles = ParseMappedFiles(ProcText.ReadOrEmpty($"/proc/{id}/maps")),
+            MappedFiles = ParseMappedFiles(maps),
+            IsFirstCodeShared = IsFirstCodeShared(maps),
         };
     }
 
@@ -124,6 +126,22 @@ internal static partial class ContainerProcessReader
         }
 
         return [.. paths];
+    }
+
+    /// <summary>In <c>/proc/PID/maps</c>, whose lines are in the order of their addresses.</summary>
+    internal static bool IsFirstCodeShared(string maps)
+    {
+        foreach (var line in maps.AsSpan().EnumerateLines())
+        {
+            // address perms: rwxp, where s is shared
+            var permissions = line[(line.IndexOf(' ') + 1)..];
+            if (permissions.Length > 3 && permissions[2] == 'x')
+            {
+                return permissions[1] != 'w' && permissions[3] == 's';
+            }
+        }
+
+        return false;
     }
 
     private static (uint Major, uint Minor, bool IsBlock)? ReadDevice(string link)

@@ -165,6 +165,12 @@ internal static class ProcessRules
 
     private static IEnumerable<Observation> ExamineMappings(ContainerProcess process)
     {
+        // CRIU puts its code over the first that it finds (criu/parasite-syscall.c, get_exec_start), and ptrace(2) does not write to shared pages that are read-only.
+        if (process.IsFirstCodeShared)
+        {
+            yield return new Observation(process, CheckNames.Processes, CheckSeverity.Error, "keeps code in shared memory below its program, where CRIU cannot put its own", "for PHP: opcache.jit_buffer_size=0");
+        }
+
         foreach (var path in process.MappedFiles)
         {
             if (path.StartsWith("/dev/", StringComparison.Ordinal) && !OrdinaryMappings.Any(ordinary => path.StartsWith(ordinary, StringComparison.Ordinal)))

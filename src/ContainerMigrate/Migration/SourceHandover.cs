@@ -86,16 +86,21 @@ public sealed partial class SourceHandover(MigrationEnvironment environment, ILo
 
             progress.Say("removing the source's copy");
             var reference = new ContainerReference(runtime.Name, id, journal.Value(JournalKeys.ContainerName)!.GetValue<string>());
+            var cgroup = journal.Value(JournalKeys.Cgroup)?.GetValue<string>();
             await RetryAsync(async () =>
             {
                 postCopy.End();
-                if (journal.Value(JournalKeys.Cgroup)?.GetValue<string>() is { } cgroup)
+                if (cgroup is not null)
                 {
                     await environment.Checkpoints.UndoAsync(cgroup, journal.Directory);
                 }
 
                 await runtime.DestroyAsync(reference, cancellationToken);
-                environment.Freezer.RemoveEmpty(journal.Value(JournalKeys.Cgroup)!.GetValue<string>());
+                if (cgroup is not null)
+                {
+                    environment.Freezer.RemoveEmpty(cgroup);
+                }
+
                 if (!isResolved)
                 {
                     // Whether they have arrived is known of a destination that has said so itself.

@@ -78,4 +78,11 @@ public sealed partial class ContainerProcessReaderTests
             "7f00-7f01 r--p 00000000 00:30 12 /usr/lib/a b.so\n7f01-7f02 rw-p 00000000 00:00 0 [heap]\n7f02-7f03 rw-s 00000000 00:01 3 /dev/nvidia0\n")
             .ShouldBe(["/usr/lib/a b.so", "/dev/nvidia0"]);
     }
+
+    [Theory]
+    [InlineData("1000-2000 r--p 0 00:30 12 /x\n3000-4000 r-xs 0 00:01 3 /dev/zero (deleted)\n5000-6000 r-xp 0 00:30 12 /x\n", true)]
+    [InlineData("3000-4000 r-xp 0 00:30 12 /x\n5000-6000 r-xs 0 00:01 3 /dev/zero (deleted)\n", false)]
+    [InlineData("3000-4000 rwxs 0 00:01 3 /dev/zero (deleted)\n", false)]
+    [InlineData("", false)]
+    public void FindsSharedCodeInFrontOfAllOther(string maps, bool isShared) => ContainerProcessReader.IsFirstCodeShared(maps).ShouldBe(isShared);
 }

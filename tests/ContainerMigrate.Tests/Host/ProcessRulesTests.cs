@@ -79,6 +79,15 @@ public sealed class ProcessRulesTests
         Only(Init with { MappedFiles = ["/dev/nvidiactl"] }).Message.ShouldContain("/dev/nvidiactl mapped");
 
     [Fact]
+    public void RefusesCodeThatCriuCannotOverwrite()
+    {
+        var finding = Only(Init with { IsFirstCodeShared = true });
+
+        finding.Message.ShouldContain("code in shared memory");
+        finding.Hint!.ShouldContain("jit_buffer_size");
+    }
+
+    [Fact]
     public void RefusesStandardDescriptorsOnFilesOfTheHost()
     {
         var finding = Only(Init with { Descriptors = [Open(1, "/root/output.txt", HostMount)] });
