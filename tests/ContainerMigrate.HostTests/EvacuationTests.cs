@@ -69,7 +69,7 @@ public sealed class EvacuationTests(LabFixture lab) : HostTest(lab)
         var results = ResultsOf(evacuated).ToDictionary(r => r.Container, r => r.Result);
         results.Count.ShouldBe(12);
         (results["privileged"], results["stopped"], results["saved"]).ShouldBe(("stays", "moved", "saved"));
-        var failed = small.Where(s => results[s] != "moved").ShouldHaveSingleItem();
+        var failed = small.Where(s => results[s] != "moved").ShouldHaveSingleItem(evacuated.ToJsonString());
         results[failed].ShouldBe("stays");
         DetailOf(evacuated, failed).ShouldContain("target.Restore");
         await ShouldRunAsync(H2, [.. small.Where(s => s != failed), "stopped"]);

@@ -27,6 +27,7 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     private readonly IProcessRunner _processes;
     private readonly RestoreLayout _layout;
     private readonly string _homeDirectory;
+    private readonly Lock _writing = new();
     private readonly ILogger _logger;
 
     /// <param name="stateDirectory">Our state directory; CRIU's default configuration is kept beneath it.</param>
@@ -130,7 +131,11 @@ public sealed partial class RuncCheckpointEngine : ICheckpointEngine
     // that was restored here keeps the annotation of that restore (see hooks/README.md), so its file is made one for a dump.
     private void WriteConfiguration(string containerId)
     {
-        Ensure(Path.Combine(Directory.CreateDirectory(Path.Combine(_homeDirectory, ".criu")).FullName, "default.conf"));
+        lock (_writing)
+        {
+            Ensure(Path.Combine(Directory.CreateDirectory(Path.Combine(_homeDirectory, ".criu")).FullName, "default.conf"));
+        }
+
         var annotated = Path.Combine(_layout.RestoreDirectory(containerId), "criu.conf");
         if (File.Exists(annotated))
         {

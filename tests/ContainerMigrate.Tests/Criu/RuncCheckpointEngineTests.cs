@@ -49,6 +49,17 @@ public sealed class RuncCheckpointEngineTests : IDisposable
         File.ReadAllText(Path.Combine(_command.Environment["HOME"]!, ".criu/default.conf")).ShouldBe("tcp-established\nnetwork-lock skip\nghost-limit 4095M\n");
     }
 
+    // An evacuation dumps several at once.
+    [Fact]
+    public async Task ManyBeginAtOnceWhereNoneHasBegunBefore()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(DumpAsync, Token)));
+            Directory.Delete(Path.Combine(_command!.Environment["HOME"]!, ".criu"), recursive: true);
+        }
+    }
+
     [Fact]
     public async Task ConfigurationOfAnEarlierRestoreIsMadeOneForADump()
     {
