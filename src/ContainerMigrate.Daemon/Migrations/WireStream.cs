@@ -1,24 +1,12 @@
+using ContainerMigrate.Protocol;
+
 namespace ContainerMigrate.Daemon.Migrations;
 
 /// <summary>The body of a request while it is sent; remembers whether it was the connection that failed, and not whoever writes.</summary>
-internal sealed class WireStream(Stream connection) : Stream
+internal sealed class WireStream(Stream connection) : WriteOnlyStream
 {
     /// <summary>True once the connection has refused a write.</summary>
     public bool IsBroken { get; private set; }
-
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 
@@ -33,9 +21,6 @@ internal sealed class WireStream(Stream connection) : Stream
             throw;
         }
     }
-
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -72,12 +57,6 @@ internal sealed class WireStream(Stream connection) : Stream
             throw;
         }
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 
     private bool Note() => IsBroken = true;
 }

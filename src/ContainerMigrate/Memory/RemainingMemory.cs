@@ -1,4 +1,5 @@
 using ContainerMigrate.Migration;
+using ContainerMigrate.Protocol;
 
 namespace ContainerMigrate.Memory;
 

@@ -1,7 +1,7 @@
-namespace ContainerMigrate.Memory;
+namespace ContainerMigrate.Protocol;
 
-/// <summary>What a stream that is only written, and asynchronously, leaves undone.</summary>
-internal abstract class WriteOnlyStream : Stream
+/// <summary>What a stream that is only written leaves undone. Whoever is also written to synchronously says how.</summary>
+public abstract class WriteOnlyStream : Stream
 {
     public override bool CanRead => false;
 
