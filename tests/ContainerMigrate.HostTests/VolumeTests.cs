@@ -80,7 +80,7 @@ public sealed partial class VolumeTests(LabFixture lab) : HostTest(lab)
         await H2.ShellAsync("mkdir /srv/data; chown 77:88 /srv/data; chmod 701 /srv/data");
         await using (var held = await HoldAsync())
         {
-            (await H2.RunAsync("ls", "/srv/data")).ShouldNotBeEmpty();
+            await Eventually.BecomesTrueAsync("a file is there", async () => await H2.RunAsync("ls", "/srv/data") != "");
             held.Interrupt();
             (await held.EndAsync()).ShouldHaveBeenCancelled("pre-copy");
         }
